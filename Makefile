@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# make            build the loader, the BPF programs and the examples here
+# make demo       a TCP stream onto NVMe in a virtual machine, set-up included
+# make check      all tests, set-up included
+# make help       the rest
+#
+# BPF object -> skeleton -> loader.  Everything built is below $(BUILD), the
+# skeletons in skel/ of it; see skel/README.md.
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+BUILD	?= build/native
+V	?=
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
+
+CC	?= gcc
+CLANG	?= $(firstword $(shell command -v clang-19) clang)
+BPFTOOL	?= bpftool
+PKG_CONFIG ?= pkg-config
+PREFIX	?= /usr/local
+DESTDIR	?=
+SBINDIR	?= $(PREFIX)/sbin
+MANDIR	?= $(PREFIX)/share/man
+INCDIR	?= $(PREFIX)/include
+
+# what is used, and how old it may be
+LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40
+ifeq ($(filter clean help demo check setup kernel shell vm-build series upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
+ifneq ($(problem),)
+$(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
+endif
+endif
+
+WARN	:= -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
+CFLAGS	?= -O2 -g
+ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ikernel/include/uapi -I$(BUILD)/skel -Iloader \
+	$(shell $(PKG_CONFIG) --cflags libbpf liburing libxdp blkid json-c libmnl libcap)
+LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap)
+BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
+
+BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
+SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
+OBJS	:= $(patsubst loader/%.c,$(BUILD)/loader/%.o,$(wildcard loader/*.c))
+EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(wildcard examples/*.c)))
+
+.PHONY: all install clean help vm-programs
+.SECONDARY:
+
+all: $(BUILD)/sluice $(EXAMPLES)
+
+# object
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c bpf/unified.bpf.h vmlinux.h
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+# skeleton
+$(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
+
+# loader
+$(BUILD)/loader/%.o: loader/%.c | $(SKELS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/sluice: $(OBJS)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/examples/%: examples/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
+
+# programs of the tests, for the virtual machine
+vm-programs: $(patsubst tests/guest/%.c,$(BUILD)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/guest/*.c)))
+
+$(BUILD)/tests/%: tests/guest/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -o $@
+
+-include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/examples/*.d)
+
+install: all
+	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(SBINDIR)/sluice
+	install -D -m 644 Documentation/sluice.8 $(DESTDIR)$(MANDIR)/man8/sluice.8
+	install -D -m 644 bpf/unified.bpf.h $(DESTDIR)$(INCDIR)/sluice/unified.bpf.h
+	install -D -m 644 vmlinux.h $(DESTDIR)$(INCDIR)/sluice/vmlinux.h
+	install -D -m 644 kernel/include/uapi/linux/io_uring/unified.h \
+		$(DESTDIR)$(INCDIR)/sluice/linux/io_uring/unified.h
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make                 build sluice and the examples here, in $$(BUILD)'
+	@echo 'make install         to $$(DESTDIR)$$(PREFIX)'
+	@echo 'make demo            a TCP stream onto NVMe, in a virtual machine'
+	@echo 'make check           all tests; TESTS="NAME..." for some of them'
+	@echo 'make shell           a shell in the virtual machine'
+	@echo 'make kernel          build the patched kernel only'
+	@echo 'make series          the kernel patches for git am, in build/series'
+	@echo 'make upstream-lines  how much they change in existing files'
+	@echo 'make checkpatch      checkpatch --strict on the kernel side'
+	@echo 'make clean           remove build/'
+	@echo 'make clean-cache     remove the toolchain root and the kernels, too'
+	@echo 'V=1 shows the commands.'
+
+include tests/vm/vm.mk
