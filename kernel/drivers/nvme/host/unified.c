@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Passthrough commands from io_uring unified regions.
+ *
+ * These are the commands that nvme_uring_cmd_io() sends, with the same
+ * permission check.  What differs is the data, which is memory that io_uring
+ * has already pinned and cut into bio_vecs, and the completion, which is a
+ * direct call from end_io instead of task work.
+ */
+#include <linux/bio.h>
+#include <linux/blk-mq.h>
+#include <linux/io_uring/unified.h>
+#include <linux/nvme_ioctl.h>
+#include <linux/uio.h>
+#include "nvme.h"
+#include "unified.h"
+
+static enum rq_end_io_ret nvme_unified_end_io(struct request *req,
+					      blk_status_t err,
+					      const struct io_comp_batch *iob)
+{
+	struct io_unified_cmd *ucmd = req->end_io_data;
+	struct bio *bio = ucmd->priv;
+	int status;
+
+	if (nvme_req(req)->flags & NVME_REQ_CANCELLED)
+		status = -EINTR;
+	else
+		status = nvme_req(req)->status ?: blk_status_to_errno(err);
+
+	/* never a copy, see nvme_unified_map(): fine in any context */
+	if (bio)
+		blk_rq_unmap_user(bio);
+	ucmd->done(ucmd, status, le64_to_cpu(nvme_req(req)->result.u64));
+	return RQ_END_IO_FREE;
+}
+
+static int nvme_unified_map(struct request *req, struct io_unified_cmd *ucmd)
+{
+	struct request_queue *q = req->q;
+	struct iov_iter iter;
+	int ret;
+
+	iov_iter_bvec(&iter, nvme_is_write(nvme_req(req)->cmd) ? ITER_SOURCE :
+		      ITER_DEST, ucmd->bvec, ucmd->nr_bvecs, ucmd->len);
+	if (iov_iter_alignment(&iter) & queue_dma_alignment(q))
+		return -EINVAL;
+
+	ret = blk_rq_map_user_iov(q, req, NULL, &iter, GFP_KERNEL);
+	if (ret)
+		return ret;
+	/* The queue's limits made it a copy, which only task context can undo */
+	if (req->bio->bi_private) {
+		blk_rq_unmap_user(req->bio);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int nvme_unified_queue_ns(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
+{
+	const struct nvme_uring_cmd *cmd = ucmd->cmd;
+	struct nvme_command c = { };
+	struct request *req;
+	int ret;
+
+	if (cmd->flags || cmd->nsid != ns->head->ns_id)
+		return -EINVAL;
+
+	c.common.opcode = cmd->opcode;
+	c.common.nsid = cpu_to_le32(cmd->nsid);
+	c.common.cdw2[0] = cpu_to_le32(cmd->cdw2);
+	c.common.cdw2[1] = cpu_to_le32(cmd->cdw3);
+	c.common.cdw10 = cpu_to_le32(cmd->cdw10);
+	c.common.cdw11 = cpu_to_le32(cmd->cdw11);
+	c.common.cdw12 = cpu_to_le32(cmd->cdw12);
+	c.common.cdw13 = cpu_to_le32(cmd->cdw13);
+	c.common.cdw14 = cpu_to_le32(cmd->cdw14);
+	c.common.cdw15 = cpu_to_le32(cmd->cdw15);
+
+	if (!nvme_cmd_allowed(ns->ctrl, ns, &c, 0, ucmd->may_write))
+		return -EACCES;
+
+	req = nvme_alloc_user_request(ns->queue, &c,
+				      ucmd->nowait ? REQ_NOWAIT : 0,
+				      ucmd->nowait ? BLK_MQ_REQ_NOWAIT : 0);
+	if (IS_ERR(req))
+		return PTR_ERR(req);
+	req->timeout = cmd->timeout_ms ? msecs_to_jiffies(cmd->timeout_ms) : 0;
+
+	if (ucmd->len) {
+		ret = nvme_unified_map(req, ucmd);
+		if (ret) {
+			blk_mq_free_request(req);
+			return ret;
+		}
+	}
+
+	/* to free it on completion, as req->bio will be NULL at that time */
+	ucmd->priv = req->bio;
+	req->end_io_data = ucmd;
+	req->end_io = nvme_unified_end_io;
+	blk_execute_rq_nowait(req, false);
+	return 0;
+}
+
+#ifdef CONFIG_NVME_MULTIPATH
+static int nvme_unified_queue_head(struct nvme_ns_head *head,
+				   struct io_unified_cmd *ucmd)
+{
+	int srcu_idx = srcu_read_lock(&head->srcu);
+	struct nvme_ns *ns = nvme_find_path(head);
+	int ret = -ENODEV;
+
+	if (ns)
+		ret = nvme_unified_queue_ns(ns, ucmd);
+	srcu_read_unlock(&head->srcu, srcu_idx);
+	return ret;
+}
+#else
+static int nvme_unified_queue_head(struct nvme_ns_head *head,
+				   struct io_unified_cmd *ucmd)
+{
+	return -ENODEV;
+}
+#endif
+
+static int nvme_unified_queue_cmd(struct gendisk *disk,
+				  struct io_unified_cmd *ucmd)
+{
+	if (nvme_disk_is_ns_head(disk))
+		return nvme_unified_queue_head(disk->private_data, ucmd);
+	return nvme_unified_queue_ns(disk->private_data, ucmd);
+}
+
+/* The block node of a namespace, or of a namespace with several paths */
+static struct gendisk *nvme_unified_block_disk(struct file *file)
+{
+	struct block_device *bdev = file_bdev(file);
+
+	/* a partition ends where another's data begins, passthrough does not */
+	if (bdev_is_partition(bdev))
+		return NULL;
+	if (bdev->bd_disk->fops->ioctl == nvme_ioctl ||
+	    nvme_disk_is_ns_head(bdev->bd_disk))
+		return bdev->bd_disk;
+	return NULL;
+}
+
+/* The generic node, for which uring_cmd is the handler of its file */
+static struct gendisk *nvme_unified_char_disk(struct file *file)
+{
+	struct cdev *cdev = file_inode(file)->i_cdev;
+
+	if (file->f_op->uring_cmd == nvme_ns_chr_uring_cmd)
+		return container_of(cdev, struct nvme_ns, cdev)->disk;
+#ifdef CONFIG_NVME_MULTIPATH
+	if (file->f_op->uring_cmd == nvme_ns_head_chr_uring_cmd)
+		return container_of(cdev, struct nvme_ns_head, cdev)->disk;
+#endif
+	return NULL;
+}
+
+static struct gendisk *nvme_unified_get_disk(struct file *file, u32 *nsid)
+{
+	struct gendisk *disk;
+
+	if (S_ISBLK(file_inode(file)->i_mode))
+		disk = nvme_unified_block_disk(file);
+	else
+		disk = nvme_unified_char_disk(file);
+	if (!disk)
+		return NULL;
+
+	if (nvme_disk_is_ns_head(disk))
+		*nsid = ((struct nvme_ns_head *)disk->private_data)->ns_id;
+	else
+		*nsid = ((struct nvme_ns *)disk->private_data)->head->ns_id;
+	return disk;
+}
+
+static const struct io_unified_driver nvme_unified_driver = {
+	.owner		= THIS_MODULE,
+	.get_disk	= nvme_unified_get_disk,
+	.queue_cmd	= nvme_unified_queue_cmd,
+};
+
+int nvme_unified_init(void)
+{
+	return io_unified_register_driver(&nvme_unified_driver);
+}
+
+void nvme_unified_exit(void)
+{
+	io_unified_unregister_driver(&nvme_unified_driver);
+}

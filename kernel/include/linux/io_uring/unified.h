@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * io_uring unified regions: what a driver of NVMe namespaces provides.
+ *
+ * The driver may be a module: it registers itself here and no symbol of it is
+ * linked from built-in code.
+ */
+#ifndef _LINUX_IO_URING_UNIFIED_H
+#define _LINUX_IO_URING_UNIFIED_H
+
+#include <linux/types.h>
+
+struct bio_vec;
+struct file;
+struct gendisk;
+struct module;
+struct nvme_uring_cmd;
+
+/**
+ * struct io_unified_cmd - one command for the driver
+ * @cmd:	the command, stable until ->queue_cmd() returns; addr and the
+ *		metadata are not looked at, data_len is @len
+ * @bvec:	its data, stable until @done
+ * @nr_bvecs:	0 for a command without data
+ * @len:	of the data, bytes
+ * @nowait:	answer -EAGAIN rather than wait for a tag
+ * @may_write:	the device was opened for writing
+ * @done:	called once for each command that ->queue_cmd() took, in any
+ *		context, hard interrupts included: the NVMe status as Linux
+ *		keeps it, or -errno, and the result in host byte order
+ */
+struct io_unified_cmd {
+	const struct nvme_uring_cmd	*cmd;
+	struct bio_vec			*bvec;
+	u32				nr_bvecs;
+	u32				len;
+	bool				nowait;
+	bool				may_write;
+	void				(*done)(struct io_unified_cmd *cmd,
+						int status, u64 result);
+	/* of the driver */
+	void				*priv;
+};
+
+/**
+ * struct io_unified_driver - the NVMe driver
+ * @owner:	pinned while a region has one of its devices
+ * @get_disk:	the namespace behind an open block or generic node and its id,
+ *		NULL if the file is none.  The file keeps it alive.
+ * @queue_cmd:	start a command.  0: @done will be called, or has been.  -errno:
+ *		it will not.  Called from task context, may sleep.
+ */
+struct io_unified_driver {
+	struct module	*owner;
+	struct gendisk	*(*get_disk)(struct file *file, u32 *nsid);
+	int		(*queue_cmd)(struct gendisk *disk,
+				     struct io_unified_cmd *cmd);
+};
+
+int io_unified_register_driver(const struct io_unified_driver *drv);
+void io_unified_unregister_driver(const struct io_unified_driver *drv);
+
+#endif /* _LINUX_IO_URING_UNIFIED_H */

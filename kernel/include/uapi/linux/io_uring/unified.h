@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * io_uring unified I/O region: one piece of memory that a NIC queue receives
+ * into by zero copy, that NVMe passthrough commands read and write, and whose
+ * AF_XDP style rings carry the commands and their completions.
+ *
+ * All offsets and lengths are in bytes, everything is in host byte order.
+ */
+#ifndef _UAPI_LINUX_IO_URING_UNIFIED_H
+#define _UAPI_LINUX_IO_URING_UNIFIED_H
+
+#include <linux/types.h>
+#include <linux/nvme_ioctl.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Numbers.  They leave room for what io_uring itself adds next; ask the kernel
+ * for the request opcode with IORING_REGISTER_PROBE before relying on it.
+ */
+#define IORING_REGISTER_UNIFIED_IFQ		128
+#define IORING_UNREGISTER_UNIFIED_IFQ		129
+#define IORING_REGISTER_UNIFIED_REGION		130
+#define IORING_UNREGISTER_UNIFIED_REGION	131
+#define IORING_OP_UNIFIED			128
+#define IORING_MAP_OFF_UNIFIED_REGION		0x40000000ULL
+
+/*
+ * A ring.  The index each side owns is stored with release semantics by its
+ * owner and loaded with acquire semantics by the other side:
+ *
+ *	SQ: user space owns producer, the kernel owns consumer
+ *	CQ: the kernel owns producer, user space owns consumer
+ *
+ * Both run freely, an entry's slot is index & ring_mask.  cached_* belong to
+ * user space, the kernel never looks at them.
+ */
+struct io_unified_ring {
+	__u32	producer;
+	__u32	consumer;
+	__u32	cached_producer;
+	__u32	cached_consumer;
+	__u32	flags;		/* enum io_unified_ring_flags, kernel writes */
+	__u32	ring_entries;
+	__u64	ring_mask;	/* ring_entries - 1 */
+	__u64	ring_size;	/* of the entries, in bytes */
+};
+
+enum io_unified_ring_flags {
+	/* CQ: completions wait in the kernel for room */
+	IO_UNIFIED_RING_CQ_OVERFLOW	= 1U << 0,
+};
+
+/*
+ * One NVMe command.  The data is data_len bytes at buf_offset in the data
+ * area; nvme_cmd.addr is for the user's own use and not looked at.
+ */
+struct io_unified_sqe {
+	struct nvme_uring_cmd nvme_cmd;
+	__u64	buf_offset;	/* into the data area */
+	__u64	user_data;	/* returned in the CQE */
+	__u32	flags;		/* must be 0 */
+	__u32	__pad;		/* must be 0 */
+	__u64	__resv[4];	/* must be 0 */
+};
+
+struct io_unified_cqe {
+	__u64	user_data;	/* of the SQE, or of the pipeline's request */
+	__s32	result;		/* dword 0 of the NVMe result, or -errno */
+	__u32	status;		/* 0, or see below */
+	__u64	dma_addr;	/* of the data, as offset into the data area */
+	__u32	len;		/* bytes transferred */
+	__u32	flags;		/* enum io_unified_cqe_flags */
+	__u64	result64;	/* all of the NVMe result */
+	__u64	__resv[3];
+};
+
+enum io_unified_cqe_flags {
+	/* posted because a stage asked for it, not for an SQE */
+	IO_UNIFIED_CQE_F_NOTIFY		= 1U << 0,
+};
+
+/*
+ * io_unified_cqe.status is the NVMe status as Linux keeps it, or this bit,
+ * which no device sets, and -errno in result: the command never got to the
+ * device, or the device's answer never came.
+ */
+#define IO_UNIFIED_STATUS_HOST		(1U << 16)
+#define IO_UNIFIED_STATUS_SC(s)		((s) & 0xff)		/* code */
+#define IO_UNIFIED_STATUS_SCT(s)	(((s) >> 8) & 0x7)	/* code type */
+#define IO_UNIFIED_STATUS_CRD(s)	(((s) >> 11) & 0x3)	/* retry delay */
+#define IO_UNIFIED_STATUS_MORE(s)	(((s) >> 13) & 0x1)
+#define IO_UNIFIED_STATUS_DNR(s)	(((s) >> 14) & 0x1)	/* do not retry */
+
+/*
+ * What became of the data received, in records (what a stage sees at a time)
+ * and in bytes.  Only the kernel writes; what it reports never depends on what
+ * is stored here.  At any quiet moment
+ *
+ *	rx = dropped + written + passed + sent + failed + in_flight
+ */
+struct io_unified_count {
+	__u64	bufs;
+	__u64	bytes;
+};
+
+struct io_unified_stats {
+	struct io_unified_count	rx;		/* received */
+	struct io_unified_count	dropped;	/* by a stage */
+	struct io_unified_count	written;	/* and completed without error */
+	struct io_unified_count	passed;		/* to the application */
+	struct io_unified_count	sent;		/* to a socket */
+	struct io_unified_count	failed;		/* device error or cancelled */
+	struct io_unified_count	in_flight;	/* held by the region */
+	__u64	copied_bytes;	/* payload that a CPU had to copy */
+	__u64	padded_bytes;	/* zeroes written to fill last blocks */
+	__u64	nvme_cmds;	/* sent to the device, the SQ's and the pipelines' */
+	__u64	nvme_errors;	/* of these, completed with an error */
+	__u64	rx_stalls;	/* times reception waited for the device */
+	__u64	cq_overflows;	/* completions that found the CQ full */
+	__u64	sq_invalid;	/* SQEs refused before they got to the driver */
+	__u64	stage_errors;	/* answers of stages that are no verdict */
+};
+
+/* Where the statistics start within the control page, or the CQ ring's page */
+#define IO_UNIFIED_STATS_OFFSET		2048
+
+/*
+ * IORING_REGISTER_UNIFIED_IFQ: rings and buffers in the user's memory, with an
+ * NVMe device.  The layout is SQ ring page, CQ ring page, SQ entries, CQ
+ * entries, buffers, each page aligned.  Needs a ring with DEFER_TASKRUN,
+ * SQE128 and CQE32.
+ */
+struct io_unified_reg {
+	__u64	region_ptr;		/* struct io_uring_region_desc * */
+	__u64	nvme_dev_path;		/* const char *, block or generic node */
+	__u32	sq_entries;		/* power of two */
+	__u32	cq_entries;		/* power of two */
+	__u32	buffer_entries;
+	__u32	buffer_entry_size;	/* multiple of the page size */
+	__u32	flags;			/* must be 0 */
+	__u32	__resv[3];		/* must be 0 */
+
+	/* out: offsets into the region */
+	struct {
+		__u64	sq_ring;
+		__u64	cq_ring;
+		__u64	sq_entries;
+		__u64	cq_entries;
+		__u64	buffers;
+	} offsets;
+};
+
+/*
+ * IORING_REGISTER_UNIFIED_REGION: control page, SQ entries, CQ entries, data
+ * area, each page aligned, in the user's memory or, where the descriptor names
+ * none, in the kernel's, to be mapped at IORING_MAP_OFF_UNIFIED_REGION.
+ *
+ * With a network queue the ring needs DEFER_TASKRUN and CQE32 (or CQE_MIXED).
+ * The queue's buffers are the data area but for its last user_bufs buffers,
+ * which are the application's for commands of its own; without a network queue
+ * the whole data area is the application's.
+ */
+struct io_uring_unified_region_reg {
+	__u32	sq_entries;		/* power of two */
+	__u32	cq_entries;		/* power of two */
+	__u64	region_size;		/* of everything, multiple of pages */
+	__s32	nvme_fd;		/* block or generic node, <= 0: none */
+	__u32	net_ifindex;		/* 0: none */
+	__u32	net_rxq;
+	__u32	flags;			/* must be 0 */
+	union {
+		struct io_uring_region_desc *region_ptr;	/* NULL: kernel memory */
+		__u64	region_uptr;
+	};
+	__u32	buf_size;		/* power of two, 0: a page */
+	__u32	user_bufs;
+	__u64	__resv[3];		/* must be 0 */
+
+	/* out: offsets into the region */
+	struct {
+		__u64	ctrl;
+		__u64	sq_entries;
+		__u64	cq_entries;
+		__u64	data;
+	} offsets;
+};
+
+#define IO_UNIFIED_MAGIC	0x316c6e75	/* "unl1" */
+
+/* The control page of IORING_REGISTER_UNIFIED_REGION */
+struct io_unified_ctrl {
+	__u32	magic;			/* IO_UNIFIED_MAGIC */
+	__u32	buf_size;
+	__u64	sq_entries;		/* offsets, as in the registration */
+	__u64	cq_entries;
+	__u64	data;
+	__u64	data_size;
+	__u32	lba_size;		/* of the NVMe namespace, 0: none */
+	__u32	nsid;
+	__u64	__resv0[2];
+	struct io_unified_ring	sq;
+	__u64	__resv1[3];
+	struct io_unified_ring	cq;
+	__u64	__resv2[235];
+	struct io_unified_stats	stats;	/* at IO_UNIFIED_STATS_OFFSET */
+};
+
+/*
+ * IORING_OP_UNIFIED
+ *
+ *	off	enum io_unified_op, what the data passes through
+ *	addr	offset into the data area, 0 with NETWORK
+ *	len	bytes; with NETWORK the record length: the stages see the
+ *		stream in records of so many bytes (the last may be shorter),
+ *		0: as the NIC delivered it
+ *	fd	the connected TCP socket, with NETWORK
+ *	addr3	first LBA, with NVME
+ *	ioprio	IORING_RECV_MULTISHOT: until the end of the stream
+ *	rw_flags enum io_unified_op_flags
+ *
+ * NETWORK | NVME, with or without BPF, multishot: records that no stage drops
+ * are appended from the first LBA on; what remains at the end of the stream is
+ * padded with zeroes to a block.  One CQE, when all is written: res is 0, or
+ * -errno of what ended the stream early (ENOSPC: the namespace is full).
+ * shutdown(fd, SHUT_RD) ends the stream after what has been received by then.
+ */
+enum io_unified_op {
+	IORING_UNIFIED_OP_NVME		= 1U << 0,
+	IORING_UNIFIED_OP_NETWORK	= 1U << 1,
+	IORING_UNIFIED_OP_BPF		= 1U << 2,
+};
+
+enum io_unified_op_flags {
+	/* the CQE comes after an NVMe Flush */
+	IORING_UNIFIED_F_FLUSH		= 1U << 0,
+};
+
+/* What a stage answers, struct io_unified_ops ->rx() */
+enum io_unified_verdict {
+	IO_UNIFIED_NEXT		= 0,	/* ask the next stage; after the last: WRITE */
+	IO_UNIFIED_DROP		= 1,	/* give the memory back to the NIC */
+	IO_UNIFIED_WRITE	= 2,	/* to NVMe, without asking further stages */
+	IO_UNIFIED_PASS		= 3,	/* to the application */
+	IO_UNIFIED_SEND		= 4,	/* to a socket */
+};
+
+/* struct io_unified_ops ->complete() */
+enum io_unified_done {
+	IO_UNIFIED_DONE		= 0,	/* account for it and free the memory */
+	IO_UNIFIED_NOTIFY	= 1,	/* the same, and post a CQE */
+	IO_UNIFIED_RETRY	= 2,	/* send the command again */
+};
+
+#define __IO_UNIFIED_ASSERT(expr)	_Static_assert(expr, #expr)
+#if !defined(__cplusplus)
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_ring) == 40);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_sqe) == 128);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_sqe, buf_offset) == 72);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_sqe, user_data) == 80);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_sqe, flags) == 88);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_sqe, __resv) == 96);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_cqe) == 64);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, result) == 8);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, status) == 12);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, dma_addr) == 16);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, len) == 24);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, flags) == 28);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_cqe, result64) == 32);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_reg) == 88);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_reg, offsets) == 48);
+__IO_UNIFIED_ASSERT(sizeof(struct io_uring_unified_region_reg) == 104);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_uring_unified_region_reg, region_uptr) == 32);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_uring_unified_region_reg, offsets) == 72);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, sq) == 64);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, cq) == 128);
+__IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, stats) ==
+		    IO_UNIFIED_STATS_OFFSET);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_stats) == 176);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_ctrl) <= 4096);
+#endif
+#undef __IO_UNIFIED_ASSERT
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* _UAPI_LINUX_IO_URING_UNIFIED_H */

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unified I/O regions: the NIC queue.
+ *
+ * The queue is a zcrx one, opened as IORING_REGISTER_ZCRX_IFQ opens it, but for
+ * its memory: the area is part of the region, and buffers come back to the page
+ * pool from the kernel, see io_unified_refill(), not by a ring of user space.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/io_uring.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+
+#include "io_uring.h"
+#include "unified.h"
+#include "zcrx.h"
+
+/* So that a record and a block can always be completed */
+#define IO_UNIFIED_MIN_BUFS	(2 * IO_UNIFIED_MAX_FRAGS)
+
+/* The pages of the data area that are the NIC's, mapped for its device */
+int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem)
+{
+	struct io_unified_region *r = ifq->unified;
+	unsigned int nr_pages = r->user_off >> PAGE_SHIFT;
+	struct page **pages;
+	int ret;
+
+	pages = kvmalloc_objs(*pages, nr_pages, GFP_KERNEL_ACCOUNT);
+	if (!pages)
+		return -ENOMEM;
+	memcpy(pages, r->mr.pages + r->data_page, nr_pages * sizeof(*pages));
+
+	ret = sg_alloc_table_from_pages(&mem->page_sg_table, pages, nr_pages, 0,
+					r->user_off, GFP_KERNEL_ACCOUNT);
+	if (ret)
+		goto err_free;
+	ret = dma_map_sgtable(ifq->dev, &mem->page_sg_table, DMA_FROM_DEVICE,
+			      DMA_ATTR_SKIP_CPU_SYNC | DMA_ATTR_WEAK_ORDERING);
+	if (ret)
+		goto err_table;
+
+	/* nr_folios stays 0: the pages are pinned and accounted by the region */
+	mem->sgt = &mem->page_sg_table;
+	mem->pages = pages;
+	mem->size = r->user_off;
+	return 0;
+
+err_table:
+	sg_free_table(&mem->page_sg_table);
+err_free:
+	kvfree(pages);
+	return ret;
+}
+
+static int io_unified_alloc_bufs(struct io_unified_region *r)
+{
+	r->nr_bufs = r->user_off >> r->buf_shift;
+	if (r->nr_bufs < IO_UNIFIED_MIN_BUFS || r->nr_bufs >= IO_UNIFIED_BUF_PAGE)
+		return -EINVAL;
+	r->high = r->nr_bufs / 2;
+	r->low = r->high / 2;
+	r->holds = kvzalloc_objs(*r->holds, r->nr_bufs, GFP_KERNEL_ACCOUNT);
+	r->refill = kvzalloc_objs(*r->refill, roundup_pow_of_two(r->nr_bufs),
+				  GFP_KERNEL_ACCOUNT);
+	r->queued = bitmap_zalloc(r->nr_bufs, GFP_KERNEL_ACCOUNT);
+	if (!r->holds || !r->refill || !r->queued)
+		return -ENOMEM;
+	return 0;
+}
+
+int io_unified_open_rxq(struct io_unified_region *r, u32 ifindex, u32 rxq,
+			u32 buf_size)
+{
+	struct io_uring_zcrx_ifq_reg reg = {
+		.if_idx		= ifindex,
+		.if_rxq		= rxq,
+		.rx_buf_len	= buf_size > PAGE_SIZE ? buf_size : 0,
+	};
+	struct io_uring_zcrx_area_reg area = { };
+	struct io_zcrx_ifq *ifq;
+	int ret;
+
+	ret = io_unified_alloc_bufs(r);
+	if (ret)
+		return ret;
+	ifq = io_zcrx_ifq_alloc(r->ctx);
+	if (!ifq)
+		return -ENOMEM;
+	ifq->unified = r;
+	ifq->kern_readable = true;
+	r->ifq = ifq;
+	return zcrx_register_netdev(ifq, &reg, &area);
+}
+
+/* No request receives any more: let the NIC have its queue back */
+void io_unified_terminate(struct io_ring_ctx *ctx)
+{
+	struct io_unified_region *r = ctx->unified;
+
+	lockdep_assert_held(&ctx->uring_lock);
+
+	if (!r || !r->ifq || r->terminated)
+		return;
+	r->terminated = true;
+	zcrx_unregister_user(r->ifq, ctx);
+}
+
+void io_unified_close_rxq(struct io_unified_region *r)
+{
+	if (r->ifq) {
+		if (r->terminated)
+			io_zcrx_scrub(r->ifq);
+		else
+			zcrx_unregister_user(r->ifq, r->ctx);
+		io_put_zcrx_ifq(r->ifq);
+	}
+	kvfree(r->holds);
+	kvfree(r->refill);
+	bitmap_free(r->queued);
+}
