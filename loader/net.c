@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "net.h"
+#include "output.h"
+
+unsigned int net_ifindex(const char *name)
+{
+	unsigned int ifindex = if_nametoindex(name);
+
+	if (!ifindex)
+		error("no interface '%s' in this network namespace; 'ip link' lists them",
+		      name);
+	return ifindex;
+}
+
+static int net_ioctl(const char *name, unsigned long cmd, struct ifreq *req)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), ret;
+
+	if (fd < 0)
+		return -1;
+	snprintf(req->ifr_name, sizeof(req->ifr_name), "%s", name);
+	ret = ioctl(fd, cmd, req);
+	close(fd);
+	return ret;
+}
+
+int net_rx_queues(const char *name)
+{
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
+	struct ifreq req = { .ifr_data = (void *)&ch };
+
+	if (net_ioctl(name, SIOCETHTOOL, &req))
+		return -1;
+	return ch.rx_count + ch.combined_count;
+}
+
+bool net_is_up(const char *name)
+{
+	struct ifreq req = { };
+
+	return !net_ioctl(name, SIOCGIFFLAGS, &req) && req.ifr_flags & IFF_UP;
+}
+
+bool net_has_ntuple(const char *name)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq req = { .ifr_data = (void *)&v };
+
+	return !net_ioctl(name, SIOCETHTOOL, &req) && v.data & ETH_FLAG_NTUPLE;
+}
+
+/* Cut @where, which is written to, into host and service */
+static int split(char *where, char **host, char **service)
+{
+	char *colon = strrchr(where, ':');
+
+	if (!colon || !colon[1])
+		return -1;
+	*colon = '\0';
+	*service = colon + 1;
+	*host = where;
+	if (where[0] == '[') {
+		char *end = strchr(where, ']');
+
+		if (!end || end[1])
+			return -1;
+		*end = '\0';
+		*host = where + 1;
+	}
+	if (!**host)
+		*host = NULL;
+	return 0;
+}
+
+static int listen_on(const struct addrinfo *ai, unsigned int rcvbuf)
+{
+	int on = 1, fd, saved;
+
+	fd = socket(ai->ai_family, ai->ai_socktype | SOCK_CLOEXEC, ai->ai_protocol);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	/* before listen(): the window that connections offer depends on it */
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf));
+	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && !listen(fd, 8))
+		return fd;
+	saved = errno;
+	close(fd);
+	errno = saved;
+	return -1;
+}
+
+static unsigned short local_port(int fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t len = sizeof(addr);
+
+	if (getsockname(fd, (struct sockaddr *)&addr, &len))
+		return 0;
+	return ntohs(addr.ss_family == AF_INET6 ?
+		     ((struct sockaddr_in6 *)&addr)->sin6_port :
+		     ((struct sockaddr_in *)&addr)->sin_port);
+}
+
+int net_listen(const char *where, unsigned int rcvbuf, unsigned short *port)
+{
+	struct addrinfo hints = {
+		.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM,
+	}, *ai;
+	char copy[256], *host, *service;
+	int fd, ret;
+
+	snprintf(copy, sizeof(copy), "%s", where);
+	if (split(copy, &host, &service))
+		return error("--listen %s is not ADDR:PORT; IPv6 is written [ADDR]:PORT",
+			     where);
+	ret = getaddrinfo(host, service, &hints, &ai);
+	if (ret)
+		return error("--listen %s: %s", where, gai_strerror(ret));
+	fd = listen_on(ai, rcvbuf);
+	freeaddrinfo(ai);
+	if (fd < 0)
+		return error("--listen %s: %s; 'ss -ltnp' shows who listens, 'ip addr' the addresses",
+			     where, strerror(errno));
+	*port = local_port(fd);
+	return fd;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The folder of a pipeline in bpffs, /sys/fs/bpf/sluice/NAME: everything that
+ * the loader creates has a name there, for bpftool and for `sluice show`.
+ */
+#ifndef PIN_H
+#define PIN_H
+
+#include <bpf/libbpf.h>
+#include <stdbool.h>
+
+#define PIN_ROOT	"/sys/fs/bpf/sluice"
+
+/* Make the folder of @name; -1 after an error message, if it is in use say */
+int pin_open(const char *name, int ring_fd);
+void pin_close(void);
+
+/* Pin the programs and maps of @obj, named with @prefix; 0 or -1 as above */
+int pin_object(struct bpf_object *obj, const char *prefix);
+int pin_link(struct bpf_link *link, const char *prefix);
+int pin_fd(int fd, const char *name);
+
+/* Is program @id pinned, under @name, in the folder of any pipeline? */
+bool pin_has_prog(const char *name, unsigned int id);
+
+#endif

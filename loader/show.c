@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: GPL-2.0
+/* show: the pipelines that run, found by what they have pinned. */
+#include <bpf/bpf.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <linux/io_uring/unified.h>
+
+#include "options.h"
+#include "output.h"
+#include "pin.h"
+#include "pipeline.h"
+#include "stage.h"
+#include "verbs.h"
+
+static const struct verb_desc verb = {
+	"show", "[NAME]",
+	"List the pipelines that run, or the one named: its process, what it has\n"
+	"moved, and the BPF programs, maps and links that bpftool shows by id.",
+	NULL,
+};
+
+struct object {
+	const char	*type;
+	unsigned int	id;
+	char		name[64];
+};
+
+static void get_prog(int fd, struct object *o)
+{
+	struct bpf_prog_info info = { };
+	__u32 len = sizeof(info);
+
+	if (bpf_prog_get_info_by_fd(fd, &info, &len))
+		return;
+	o->type = "prog";
+	o->id = info.id;
+	snprintf(o->name, sizeof(o->name), "%s", info.name);
+}
+
+static void get_map(int fd, struct object *o)
+{
+	struct bpf_map_info info = { };
+	__u32 len = sizeof(info);
+
+	if (bpf_map_get_info_by_fd(fd, &info, &len))
+		return;
+	o->type = "map";
+	o->id = info.id;
+	snprintf(o->name, sizeof(o->name), "%s", info.name);
+}
+
+static void get_link(int fd, struct object *o)
+{
+	struct bpf_link_info info = { };
+	__u32 len = sizeof(info);
+
+	if (bpf_link_get_info_by_fd(fd, &info, &len))
+		return;
+	o->type = "link";
+	o->id = info.id;
+	snprintf(o->name, sizeof(o->name), "of map %u", info.struct_ops.map_id);
+}
+
+/* What a pin is, is in its name: see pin.c */
+static int get_object(const char *folder, const char *pin, struct object *o)
+{
+	char path[768];
+	int fd;
+
+	memset(o, 0, sizeof(*o));
+	snprintf(path, sizeof(path), "%s/%s", folder, pin);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return -1;
+	if (strstr(pin, "-prog-"))
+		get_prog(fd, o);
+	else if (strstr(pin, "-link"))
+		get_link(fd, o);
+	else
+		get_map(fd, o);
+	close(fd);
+	return o->type ? 0 : -1;
+}
+
+/* Its ring, through pidfd_getfd(): the control page is mapped from that */
+static int get_stats(const struct pipeline_info *info, struct io_unified_stats *stats)
+{
+	const struct io_unified_ctrl *ctrl;
+	int pidfd, fd = -1, ret = -1;
+
+	pidfd = syscall(SYS_pidfd_open, info->pid, 0);
+	if (pidfd >= 0)
+		fd = syscall(SYS_pidfd_getfd, pidfd, info->ring_fd, 0);
+	if (fd < 0)
+		goto out;
+	ctrl = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd,
+		    IORING_MAP_OFF_UNIFIED_REGION);
+	if (ctrl == MAP_FAILED)
+		goto out;
+	if (ctrl->magic == IO_UNIFIED_MAGIC) {
+		*stats = ctrl->stats;
+		ret = 0;
+	}
+	munmap((void *)ctrl, sysconf(_SC_PAGESIZE));
+out:
+	if (fd >= 0)
+		close(fd);
+	if (pidfd >= 0)
+		close(pidfd);
+	return ret;
+}
+
+static struct json_object *objects_json(const char *folder)
+{
+	struct json_object *list = json_object_new_array(), *obj;
+	DIR *dir = opendir(folder);
+	struct dirent *e;
+	struct object o;
+
+	while (dir && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' || get_object(folder, e->d_name, &o))
+			continue;
+		obj = json_object_new_object();
+		json_add_str(obj, "type", o.type);
+		json_add_u64(obj, "id", o.id);
+		json_add_str(obj, "name", o.name);
+		json_add_str(obj, "pin", e->d_name);
+		json_object_array_add(list, obj);
+	}
+	if (dir)
+		closedir(dir);
+	return list;
+}
+
+static struct json_object *counters_of_pin(const char *folder, const char *pin)
+{
+	struct json_object *counters;
+	char path[768];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, pin);
+	fd = bpf_obj_get(path);
+	if (fd < 0)
+		return NULL;
+	counters = stage_counters_json(fd);
+	close(fd);
+	return counters;
+}
+
+/* A stage is what has pinned a map of verdicts: STAGE-map-NAME_verdicts */
+static void add_stage(struct json_object *list, const char *folder, const char *pin)
+{
+	const char *map = strstr(pin, "-map-");
+	struct json_object *obj, *counters;
+
+	if (!map || !strstr(map, "_verdicts"))
+		return;
+	counters = counters_of_pin(folder, pin);
+	if (!counters)
+		return;
+	obj = json_object_new_object();
+	json_object_object_add(obj, "name",
+			       json_object_new_string_len(pin, map - pin));
+	json_object_object_add(obj, "counters", counters);
+	json_object_array_add(list, obj);
+}
+
+static struct json_object *stages_json(const char *folder)
+{
+	struct json_object *list = json_object_new_array();
+	struct dirent **pins;
+	int nr = scandir(folder, &pins, NULL, alphasort);
+
+	for (int i = 0; i < nr; i++) {
+		add_stage(list, folder, pins[i]->d_name);
+		free(pins[i]);
+	}
+	if (nr >= 0)
+		free(pins);
+	return list;
+}
+
+static struct json_object *pipeline_json(const char *name)
+{
+	struct json_object *obj = json_object_new_object();
+	struct io_unified_stats s;
+	struct pipeline_info info;
+	char folder[256];
+
+	snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
+	json_add_str(obj, "name", name);
+	json_add_str(obj, "folder", folder);
+	if (!pipeline_read(folder, &info)) {
+		json_add_u64(obj, "pid", info.pid);
+		json_add_bool(obj, "running", pipeline_alive(&info));
+		if (!get_stats(&info, &s)) {
+			json_add_u64(obj, "received_bytes", s.rx.bytes);
+			json_add_u64(obj, "dropped_bytes", s.dropped.bytes);
+			json_add_u64(obj, "written_bytes", s.written.bytes);
+			json_add_u64(obj, "failed_bytes", s.failed.bytes);
+			json_add_u64(obj, "in_flight_bytes", s.in_flight.bytes);
+			json_add_u64(obj, "copied_bytes", s.copied_bytes);
+			json_add_u64(obj, "nvme_cmds", s.nvme_cmds);
+			json_add_u64(obj, "rx_stalls", s.rx_stalls);
+		}
+	}
+	json_object_object_add(obj, "stages", stages_json(folder));
+	json_object_object_add(obj, "objects", objects_json(folder));
+	return obj;
+}
+
+static const char *counter(struct json_object *counters, const char *verdict)
+{
+	struct json_object *c = json_object_object_get(counters, verdict);
+
+	return json_object_get_string(json_object_object_get(c, "records"));
+}
+
+static void print_stages(struct json_object *list)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *o = json_object_array_get_idx(list, i);
+		struct json_object *c = json_object_object_get(o, "counters");
+
+		printf("  stage %-12s next %s, drop %s, write %s records\n",
+		       json_object_get_string(json_object_object_get(o, "name")),
+		       counter(c, "next"), counter(c, "drop"), counter(c, "write"));
+	}
+}
+
+static void print_pipeline(struct json_object *p)
+{
+	struct json_object *list, *o;
+
+	printf("%s  %s", json_object_get_string(json_object_object_get(p, "name")),
+	       json_object_get_string(json_object_object_get(p, "folder")));
+	o = json_object_object_get(p, "pid");
+	if (o)
+		printf("  process %s%s", json_object_get_string(o),
+		       json_object_get_boolean(json_object_object_get(p, "running")) ?
+		       "" : " (gone)");
+	printf("\n");
+	o = json_object_object_get(p, "received_bytes");
+	if (o)
+		printf("  received %s  dropped %s  written %s  copied %s bytes\n",
+		       json_object_get_string(o),
+		       json_object_get_string(json_object_object_get(p, "dropped_bytes")),
+		       json_object_get_string(json_object_object_get(p, "written_bytes")),
+		       json_object_get_string(json_object_object_get(p, "copied_bytes")));
+	print_stages(json_object_object_get(p, "stages"));
+	list = json_object_object_get(p, "objects");
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		o = json_object_array_get_idx(list, i);
+		printf("  %-5s %5s  %-20s %s\n",
+		       json_object_get_string(json_object_object_get(o, "type")),
+		       json_object_get_string(json_object_object_get(o, "id")),
+		       json_object_get_string(json_object_object_get(o, "name")),
+		       json_object_get_string(json_object_object_get(o, "pin")));
+	}
+}
+
+static struct json_object *collect(const char *only)
+{
+	struct json_object *list = json_object_new_array();
+	DIR *dir = opendir(PIN_ROOT);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir)))
+		if (e->d_name[0] != '.' && (!only || !strcmp(only, e->d_name)))
+			json_object_array_add(list, pipeline_json(e->d_name));
+	if (dir)
+		closedir(dir);
+	return list;
+}
+
+int do_show(int argc, char **argv)
+{
+	int first = options_parse(&verb, NULL, argc, argv);
+	struct json_object *list;
+	size_t nr;
+
+	if (first < 0)
+		return first == -2 ? 0 : EXIT_USAGE;
+	if (argc - first > 1) {
+		error("show takes one name; see 'sluice show --help'");
+		return EXIT_USAGE;
+	}
+	list = collect(first < argc ? argv[first] : NULL);
+	nr = json_object_array_length(list);
+	if (first < argc && !nr) {
+		json_object_put(list);
+		error("no pipeline '%s'; 'sluice show' lists them", argv[first]);
+		return 1;
+	}
+	if (json_output) {
+		json_print(list);
+		return 0;
+	}
+	for (size_t i = 0; i < nr; i++)
+		print_pipeline(json_object_array_get_idx(list, i));
+	if (!nr)
+		note("no pipeline runs");
+	json_object_put(list);
+	return 0;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The verbs, each in a file of its name.  They return the exit code. */
+#ifndef VERBS_H
+#define VERBS_H
+
+#define EXIT_USAGE	2	/* the command line is wrong; nothing was done */
+
+int do_record(int argc, char **argv);
+int do_show(int argc, char **argv);
+int do_doctor(int argc, char **argv);
+
+#endif

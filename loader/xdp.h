@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The XDP program in front of a pipeline, by libxdp's dispatcher. */
+#ifndef XDP_H
+#define XDP_H
+
+#include <json-c/json.h>
+
+enum xdp_use { XDP_USE_NATIVE, XDP_USE_SKB, XDP_USE_OFF };
+
+struct xdp;
+
+/* NULL after an error message */
+struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
+		     unsigned int queue, unsigned short port);
+void xdp_close(struct xdp *xdp);
+
+struct json_object *xdp_json(const struct xdp *xdp);
+void xdp_print(const struct xdp *xdp);
+
+#endif

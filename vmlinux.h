@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The kernel types that sluice's BPF programs use, kept by hand.  CO-RE finds
+ * the members in the running kernel, so only those that are used have to be
+ * here, in any order; a test compares them with the patched kernel's BTF.
+ *
+ * Use your own full vmlinux.h instead if you need more than this.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef unsigned long size_t;
+typedef _Bool bool;
+
+enum { false = 0, true = 1 };
+
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_LRU_HASH = 9,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+};
+
+enum xdp_action {
+	XDP_ABORTED = 0,
+	XDP_DROP = 1,
+	XDP_PASS = 2,
+	XDP_TX = 3,
+	XDP_REDIRECT = 4,
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+/* unified regions: include/linux/io_uring/unified_bpf.h has the words */
+struct io_unified_region;
+
+struct io_unified_ctx {
+};
+
+struct io_unified_buf {
+	u64 user_data;
+	u64 stream_off;
+	u64 slba;
+	u32 len;
+	u32 nr_frags;
+};
+
+struct io_unified_ops {
+	int (*rx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
+	int (*complete)(struct io_unified_ctx *ctx, struct io_unified_buf *buf,
+			int status);
+	u32 ring_fd;
+	s32 prio;
+	u32 flags;
+	char name[16];
+	struct io_unified_region *region;
+};
+
+enum io_unified_verdict {
+	IO_UNIFIED_NEXT = 0,
+	IO_UNIFIED_DROP = 1,
+	IO_UNIFIED_WRITE = 2,
+	IO_UNIFIED_PASS = 3,
+	IO_UNIFIED_SEND = 4,
+};
+
+enum io_unified_done {
+	IO_UNIFIED_DONE = 0,
+	IO_UNIFIED_NOTIFY = 1,
+	IO_UNIFIED_RETRY = 2,
+};
+
+struct xdp_md {
+	__u32 data;
+	__u32 data_end;
+	__u32 data_meta;
+	__u32 ingress_ifindex;
+	__u32 rx_queue_index;
+	__u32 egress_ifindex;
+};
+
+struct ethhdr {
+	unsigned char h_dest[6];
+	unsigned char h_source[6];
+	__be16 h_proto;
+} __attribute__((packed));
+
+struct iphdr {
+	__u8 ihl : 4;
+	__u8 version : 4;
+	__u8 tos;
+	__be16 tot_len;
+	__be16 id;
+	__be16 frag_off;
+	__u8 ttl;
+	__u8 protocol;
+	__u16 check;
+	__be32 saddr;
+	__be32 daddr;
+};
+
+struct in6_addr {
+	union {
+		__u8 u6_addr8[16];
+		__be32 u6_addr32[4];
+	} in6_u;
+};
+
+struct ipv6hdr {
+	__u8 priority : 4;
+	__u8 version : 4;
+	__u8 flow_lbl[3];
+	__be16 payload_len;
+	__u8 nexthdr;
+	__u8 hop_limit;
+	struct in6_addr saddr;
+	struct in6_addr daddr;
+};
+
+struct tcphdr {
+	__be16 source;
+	__be16 dest;
+	__be32 seq;
+	__be32 ack_seq;
+};
+
+#pragma clang attribute pop
+
+#endif /* __VMLINUX_H__ */
