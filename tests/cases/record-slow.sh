@@ -4,8 +4,8 @@
 # A device slower than the sender: reception waits, TCP closes its window, the
 # NIC never runs out of buffers, memory stays flat, nothing is lost.
 . "$(dirname "$0")/../lib.sh"
-data 24000000
-disk_options=,throttling.bps-write=3000000
+data 8000000
+disk_options=,throttling.bps-write=600000
 machine -- tests/guest/record-slow.sh
 expect --drop DROP
 jq=$(tests/vm/enter jq '.rx_stalls > 0' "$dir/summary.json")

@@ -5,7 +5,7 @@
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
-prefix=${1:-linux/net/} every=${2:-1} style=${3:-moving}
+prefix=${1:-linux/fs/} every=${2:-1} style=${3:-moving}
 
 # One line with what sluice show says, over the last one or below it
 watch() {

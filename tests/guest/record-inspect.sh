@@ -51,6 +51,13 @@ check "the filter's counters move" \
 check "the flow is counted" 'map(select(.formatted.key.dport == 8000)) | length == 1' \
 	bpftool -j map dump pinned $folder/flow-map-flows
 
+# what is steered to the pipeline's queue and not for it is dropped, and counted
+rx ethtool -N "$RX" flow-type tcp4 dst-port 9 action $queue >/dev/null
+tx socat -u /dev/null TCP4:$rx_ip:9,connect-timeout=1 2>/dev/null || :
+check "XDP drops what nobody asked for" \
+	'[.[0].formatted.values[].value.dropped] | add > 0' \
+	bpftool -j map dump pinned $folder/flow-map-flow_total
+
 # a second pipeline on the same namespace is refused
 ! rx "$sluice" record --dev "$RX" --queue 0 --nvme /dev/nvme0n1 --name two \
 	--listen $rx_ip:8001 2>/tmp/two || die "two pipelines on one namespace"

@@ -15,16 +15,17 @@ setup:
 
 # The loader and everything with it, built in the toolchain root
 vm-build: setup
-	@$(VM)/enter $(MAKE) --no-print-directory BUILD=build/vm all vm-programs
+	@$(VM)/enter $(MAKE) -s --no-print-directory BUILD=build/vm all vm-programs
 
 kernel: setup
 	@$(VM)/kernel plain
 
-demo: setup vm-build kernel
+demo: setup vm-build
 	@$(VM)/demo
 
-check: setup vm-build kernel
-	@$(VM)/kernel debug
+check: setup vm-build
+	@$(VM)/kernel plain >/dev/null
+	@$(VM)/kernel debug >/dev/null
 	@tests/run $(TESTS)
 
 shell: setup vm-build kernel
