@@ -10,6 +10,9 @@
 #include <linux/nvme_ioctl.h>
 #include <net/page_pool/types.h>
 
+struct io_zcrx_ifq;
+struct io_zcrx_mem;
+
 /* Pieces of memory in one command or record */
 #define IO_UNIFIED_MAX_FRAGS	64
 /* A record in more pieces than that is copied together */
@@ -227,8 +230,6 @@ void io_unified_release(struct io_unified_region *r,
 			struct io_unified_frags *frags);
 
 /* unified_zcrx.c: the NIC queue */
-struct io_zcrx_area;
-struct io_zcrx_mem;
 int io_unified_open_rxq(struct io_unified_region *r, u32 ifindex, u32 rxq,
 			u32 buf_size);
 void io_unified_close_rxq(struct io_unified_region *r);
@@ -258,6 +259,31 @@ static inline struct io_mapped_region *io_unified_get_region(struct io_ring_ctx 
 
 static inline void io_unified_drain(struct io_ring_ctx *ctx)
 {
+}
+
+/* no queue of zcrx belongs to a region */
+static inline bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov,
+				 u64 off, u32 len)
+{
+	return false;
+}
+
+static inline unsigned int io_unified_refill(struct io_unified_region *r,
+					     struct page_pool *pp,
+					     netmem_ref *netmems,
+					     unsigned int nr)
+{
+	return 0;
+}
+
+static inline void io_unified_terminate(struct io_ring_ctx *ctx)
+{
+}
+
+static inline int io_unified_import_area(struct io_zcrx_ifq *ifq,
+					 struct io_zcrx_mem *mem)
+{
+	return -EOPNOTSUPP;
 }
 
 /* an entry of opdef.c like those of other options that are off */
