@@ -90,9 +90,15 @@ static struct file *io_unified_get_file(struct io_kiocb *req, int fd,
 static int io_unified_start(struct io_kiocb *req, unsigned int issue_flags)
 {
 	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
+	struct io_unified_region *r = req->ctx->unified;
 	struct io_unified_stream *s;
 	struct socket *sock;
+	int ret;
 
+	/* of a link, it may start when the region is gone or another one */
+	ret = io_unified_check(r, ureq);
+	if (ret)
+		return ret;
 	req->file = io_unified_get_file(req, ureq->fd, issue_flags);
 	if (!req->file)
 		return -EBADF;
@@ -102,7 +108,7 @@ static int io_unified_start(struct io_kiocb *req, unsigned int issue_flags)
 	if (!sk_is_tcp(sock->sk))
 		return -EPROTONOSUPPORT;
 
-	s = io_unified_stream_alloc(req->ctx->unified, sock->sk);
+	s = io_unified_stream_alloc(r, sock->sk);
 	if (!s)
 		return -ENOMEM;
 	s->user_data = req->cqe.user_data;
@@ -195,6 +201,9 @@ int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 	struct io_unified_stream *s = io_unified_req_stream(req);
 	int ret;
 
+	/* a worker has not got ->uring_lock, which protects the region */
+	if (issue_flags & IO_URING_F_IOWQ)
+		return -EINVAL;
 	if (!s) {
 		ret = io_unified_start(req, issue_flags);
 		if (ret)
@@ -202,7 +211,7 @@ int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 	}
 	/* always from the poll entry, so that no wake up is missed */
 	if (!(issue_flags & IO_URING_F_MULTISHOT))
-		return issue_flags & IO_URING_F_IOWQ ? -EINVAL : -EAGAIN;
+		return -EAGAIN;
 	if (s->eof || READ_ONCE(s->error))
 		return io_unified_drain_stream(req, s);
 
