@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """
-expect.py SENT IMAGE SUMMARY [--drop PREFIX] [--lba N] [--may-copy] [--json]
+expect.py SENT IMAGE SUMMARY [--drop PREFIX] [--lba N] [--may-copy] [--print]
 
 Was what is in the disk image what should be?  SENT cut into records, without
 those that begin with PREFIX, padded to whole blocks, byte for byte; and nothing
