@@ -80,14 +80,34 @@ $(BUILD)/examples/%: examples/%.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
 # programs of the tests, for the virtual machine
-vm-programs: $(patsubst tests/guest/%.c,$(BUILD)/tests/%,$(filter-out %.bpf.c,$(wildcard tests/guest/*.c)))
+TESTS_COMMON := $(addprefix tests/conformance/,region.c)
+TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
+TEST_BPF := $(wildcard tests/conformance/*.bpf.c)
+vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o)
 
-$(BUILD)/tests/%: tests/guest/%.c
+TESTS_COMMON_OBJS := $(TESTS_COMMON:%.c=$(BUILD)/%.o)
+
+$(BUILD)/tests/%.o: tests/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/tests/conformance/%: tests/conformance/%.c $(TESTS_COMMON_OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(TESTS_COMMON_OBJS) $(LDFLAGS) -luring -lbpf -o $@
+
+$(BUILD)/tests/guest/%: tests/guest/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -o $@
 
--include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*.d $(BUILD)/examples/*.d)
+$(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+-include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/examples/*.d)
 
 install: all
 	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(SBINDIR)/sluice

@@ -70,6 +70,7 @@ struct io_unified_buf {
 
 struct io_unified_ops {
 	int (*rx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
+	int (*tx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
 	int (*complete)(struct io_unified_ctx *ctx, struct io_unified_buf *buf,
 			int status);
 	u32 ring_fd;
@@ -77,6 +78,18 @@ struct io_unified_ops {
 	u32 flags;
 	char name[16];
 	struct io_unified_region *region;
+};
+
+struct iou_ctx {};
+
+struct iou_loop_params {
+	__u32 cq_wait_idx;
+};
+
+struct io_uring_bpf_ops {
+	int (*loop_step)(struct iou_ctx *ctx, struct iou_loop_params *lp);
+	__u32 ring_fd;
+	void *priv;
 };
 
 enum io_unified_verdict {

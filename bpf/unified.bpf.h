@@ -33,7 +33,7 @@
 
 /**
  * bpf_io_unified_buf_data() - payload where it lies in the region
- * @buf: the record (->rx) or the command (->complete)
+ * @buf: the record (->rx, ->tx) or the command (->complete)
  * @off: first byte wanted, from the start of the payload
  * @rdwr_buf_size: bytes wanted; the verifier must know it as a constant: a
  *	literal, or a const volatile that the loader sets before the load
@@ -57,6 +57,30 @@ extern __u8 *bpf_io_unified_buf_data(struct io_unified_buf *buf, __u32 off,
  */
 extern int bpf_io_unified_buf_load(struct io_unified_buf *buf, __u32 off,
 				   void *dst, __u32 dst__sz) __ksym;
+
+/**
+ * bpf_io_unified_submit() - submit what the region's SQ holds
+ * @ctx: the ring whose loop the program is, struct io_uring_bpf_ops
+ * @nr: entries at most
+ *
+ * Context: ->loop_step() only; may sleep.
+ * Return: entries submitted, or -ENXIO if the ring has no region
+ */
+extern int bpf_io_unified_submit(struct iou_ctx *ctx, __u32 nr) __ksym __weak;
+
+/**
+ * bpf_io_unified_get_region() - the region from its start on, rings and all
+ * @ctx: the ring whose loop the program is
+ * @rdwr_buf_size: bytes wanted, a constant as for bpf_io_unified_buf_data()
+ *
+ * A program may produce SQEs and consume CQEs there as user space does.
+ *
+ * Context: ->loop_step() only.
+ * Return: a pointer to that many bytes, valid until the program returns; NULL
+ *	if the region is smaller, or the ring has none
+ */
+extern __u8 *bpf_io_unified_get_region(struct iou_ctx *ctx,
+				       const size_t rdwr_buf_size) __ksym __weak;
 
 /**
  * unified_slice() - payload in one piece, copied only if it is in several

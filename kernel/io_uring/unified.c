@@ -11,14 +11,24 @@
 #include <linux/fs.h>
 #include <linux/io_uring.h>
 #include <linux/kernel.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 
 #include "io_uring.h"
 #include "memmap.h"
 #include "unified.h"
 
+#define CREATE_TRACE_POINTS
+#include <trace/events/io_unified.h>
+
 #define IO_UNIFIED_MAX_ENTRIES	32768
 #define IO_UNIFIED_MAX_PATH	4096
+/* Who cannot cope with indices that wrap finds out soon, as with jiffies */
+#define IO_UNIFIED_FIRST_INDEX	(-256U)
+#define IO_UNIFIED_MAX_IDLE	(60 * MSEC_PER_SEC)
 
 /* What the two calls have in common */
 struct io_unified_params {
@@ -26,6 +36,9 @@ struct io_unified_params {
 	u32		cq_entries;
 	u32		buf_size;
 	u32		user_bufs;
+	u32		flags;
+	u32		sq_idle;	/* ms */
+	bool		has_ctrl;
 
 	/* offsets into the region */
 	u64		sq_ring;
@@ -69,6 +82,10 @@ static void io_unified_init_ring(struct io_unified_ring *ring, u32 entries,
 				 size_t size)
 {
 	memset(ring, 0, sizeof(*ring));
+	ring->producer = IO_UNIFIED_FIRST_INDEX;
+	ring->consumer = IO_UNIFIED_FIRST_INDEX;
+	ring->cached_producer = IO_UNIFIED_FIRST_INDEX;
+	ring->cached_consumer = IO_UNIFIED_FIRST_INDEX;
 	ring->ring_entries = entries;
 	ring->ring_mask = entries - 1;
 	ring->ring_size = entries * size;
@@ -79,6 +96,7 @@ static void io_unified_init_shared(struct io_unified_region *r,
 {
 	void *base = io_region_get_ptr(&r->mr);
 
+	r->ctrl = p->has_ctrl ? base : NULL;
 	r->sq = base + p->sq_ring;
 	r->cq = base + p->cq_ring;
 	r->sqes = base + p->sqes;
@@ -88,6 +106,10 @@ static void io_unified_init_shared(struct io_unified_region *r,
 	io_unified_init_ring(r->cq, p->cq_entries, sizeof(*r->cqes));
 	memset(r->user_stats, 0, sizeof(*r->user_stats));
 
+	r->reg_flags = p->flags;
+	r->sq_idle = msecs_to_jiffies(p->sq_idle ?: MSEC_PER_SEC);
+	r->sq_head = IO_UNIFIED_FIRST_INDEX;
+	r->cq_tail = IO_UNIFIED_FIRST_INDEX;
 	r->sq_entries = p->sq_entries;
 	r->cq_entries = p->cq_entries;
 	r->data_page = p->data >> PAGE_SHIFT;
@@ -99,8 +121,12 @@ static int io_unified_alloc_xfers(struct io_unified_region *r)
 {
 	u32 i;
 
-	/* commands of the SQ, and some for streams to gather and retire */
-	r->nr_xfers = r->sq_entries + 64;
+	/*
+	 * Commands of the SQ, some for streams to gather and retire, and what
+	 * the records of one buffer may need at once.
+	 */
+	r->nr_xfers = r->sq_entries + 64 +
+		      (1U << r->buf_shift) / IO_UNIFIED_MIN_REC_LEN;
 	r->xfers = kvzalloc_objs(*r->xfers, r->nr_xfers, GFP_KERNEL_ACCOUNT);
 	if (!r->xfers)
 		return -ENOMEM;
@@ -132,14 +158,64 @@ static struct io_unified_region *io_unified_alloc(struct io_ring_ctx *ctx)
 /* Nothing is in flight any more and no request can find it */
 static void io_unified_free_region(struct io_unified_region *r)
 {
+	io_unified_stop_poller(r);
 	io_unified_eject_all(r);
 	io_unified_close_rxq(r);
 	cancel_work_sync(&r->work);
-	io_unified_close_dev(r);
+	io_unified_close_devs(r);
 	io_free_region(r->ctx->user, &r->mr);
 	kvfree(r->xfers);
 	put_cred(r->creds);
 	kfree(r);
+}
+
+struct io_unified_mem {
+	struct io_unified_region	*r;
+	struct io_uring_region_desc	*rd;
+	struct mem_cgroup		*memcg;
+};
+
+static long io_unified_create_mem(void *arg)
+{
+	struct io_unified_mem *mem = arg;
+	struct mem_cgroup *old = set_active_memcg(mem->memcg);
+	int ret;
+
+	ret = io_create_region(mem->r->ctx->user, &mem->r->mr, mem->rd,
+			       IORING_MAP_OFF_UNIFIED_REGION);
+	set_active_memcg(old);
+	return ret;
+}
+
+/*
+ * Memory of the kernel comes from the node of the NIC, or else of the NVMe
+ * device: from a CPU there, as pci_call_probe() does it.  The user's is where
+ * the user put it.
+ */
+static int io_unified_alloc_mem(struct io_unified_region *r,
+				const struct io_unified_params *p,
+				struct io_uring_region_desc *rd)
+{
+	struct io_unified_mem mem = { .r = r, .rd = rd };
+	int node = NUMA_NO_NODE;
+	unsigned int cpu;
+	int ret;
+
+	if (p->ifindex)
+		node = io_unified_rxq_node(p->ifindex);
+	if (node == NUMA_NO_NODE && r->nr_devs)
+		node = r->devs[0].ns.disk->node_id;
+	if (rd->user_addr || node == NUMA_NO_NODE || node == numa_node_id() ||
+	    !node_online(node))
+		return io_unified_create_mem(&mem);
+	cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
+	if (cpu >= nr_cpu_ids)
+		return io_unified_create_mem(&mem);
+
+	mem.memcg = get_mem_cgroup_from_mm(current->mm);
+	ret = work_on_cpu(cpu, io_unified_create_mem, &mem);
+	mem_cgroup_put(mem.memcg);
+	return ret;
 }
 
 static struct io_unified_region *
@@ -153,7 +229,12 @@ io_unified_create(struct io_ring_ctx *ctx, const struct io_unified_params *p,
 	if (!r)
 		return ERR_PTR(-ENOMEM);
 
-	ret = io_create_region(ctx->user, &r->mr, rd, IORING_MAP_OFF_UNIFIED_REGION);
+	if (p->nvme) {
+		ret = io_unified_add_dev(r, p->nvme);
+		if (ret)
+			goto err;
+	}
+	ret = io_unified_alloc_mem(r, p, rd);
 	if (ret)
 		goto err;
 	io_unified_init_shared(r, p);
@@ -161,12 +242,6 @@ io_unified_create(struct io_ring_ctx *ctx, const struct io_unified_params *p,
 	if (ret)
 		goto err;
 
-	if (p->nvme) {
-		ret = io_unified_open_dev(r, p->nvme);
-		if (ret)
-			goto err;
-	}
-	r->user_off = 0;
 	if (p->ifindex) {
 		u64 user_size = (u64)p->user_bufs << r->buf_shift;
 
@@ -191,6 +266,24 @@ static void io_unified_publish(struct io_ring_ctx *ctx,
 	WRITE_ONCE(ctx->unified, r);
 }
 
+/* The last step of a registration: user space knows all that it has to */
+static int io_unified_finish(struct io_ring_ctx *ctx,
+			     struct io_unified_region *r)
+{
+	if (r->reg_flags & IO_UNIFIED_REG_POLL) {
+		int ret = io_unified_start_poller(r);
+
+		if (ret) {
+			io_unified_free_region(r);
+			return ret;
+		}
+	}
+	io_unified_publish(ctx, r);
+	trace_io_unified_register(ctx, r->sq_entries, r->cq_entries,
+				  r->data_size, r->nr_bufs, r->nr_devs);
+	return 0;
+}
+
 static int io_unified_may_register(struct io_ring_ctx *ctx)
 {
 	lockdep_assert_held(&ctx->uring_lock);
@@ -202,22 +295,55 @@ static int io_unified_may_register(struct io_ring_ctx *ctx)
 	return 0;
 }
 
-static int io_unified_ifq_params(const struct io_unified_reg *reg,
+static int io_unified_check_flags(u32 flags, u32 sq_idle)
+{
+	if (flags & ~(u32)IO_UNIFIED_REG_FLAGS)
+		return -EINVAL;
+	if (sq_idle && !(flags & IO_UNIFIED_REG_POLL))
+		return -EINVAL;
+	return sq_idle > IO_UNIFIED_MAX_IDLE ? -EINVAL : 0;
+}
+
+/* What a NIC queue asks of the ring, as with zcrx */
+static int io_unified_check_net(struct io_ring_ctx *ctx)
+{
+	if (!(ctx->flags & IORING_SETUP_DEFER_TASKRUN))
+		return -EINVAL;
+	if (!(ctx->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED)))
+		return -EINVAL;
+	return capable(CAP_NET_ADMIN) ? 0 : -EPERM;
+}
+
+static int io_unified_ifq_params(struct io_ring_ctx *ctx,
+				 const struct io_unified_reg *reg,
 				 const struct io_uring_region_desc *rd,
 				 struct io_unified_params *p)
 {
+	int ret;
+
 	if (!io_unified_valid_rings(reg->sq_entries, reg->cq_entries))
 		return -EINVAL;
 	if (!reg->buffer_entries || !reg->buffer_entry_size ||
 	    !PAGE_ALIGNED(reg->buffer_entry_size))
 		return -EINVAL;
-	if (reg->flags || !mem_is_zero(reg->__resv, sizeof(reg->__resv)))
+	/* the NIC's buffers are powers of two */
+	if (reg->net_ifindex ? !is_power_of_2(reg->buffer_entry_size) :
+			       reg->net_rxq)
 		return -EINVAL;
+	ret = io_unified_check_flags(reg->flags, reg->sq_idle);
+	if (!ret && reg->net_ifindex)
+		ret = io_unified_check_net(ctx);
+	if (ret)
+		return ret;
 
 	*p = (struct io_unified_params) {
 		.sq_entries	= reg->sq_entries,
 		.cq_entries	= reg->cq_entries,
-		.buf_size	= PAGE_SIZE,
+		.buf_size	= reg->net_ifindex ? reg->buffer_entry_size : PAGE_SIZE,
+		.flags		= reg->flags,
+		.sq_idle	= reg->sq_idle,
+		.ifindex	= reg->net_ifindex,
+		.rxq		= reg->net_rxq,
 		.sq_ring	= 0,
 		.cq_ring	= PAGE_SIZE,
 		.stats		= PAGE_SIZE + IO_UNIFIED_STATS_OFFSET,
@@ -265,7 +391,7 @@ static int io_register_unified_ifq(struct io_ring_ctx *ctx, void __user *arg)
 		return -EINVAL;
 	rd.flags |= IORING_MEM_REGION_TYPE_USER;
 
-	ret = io_unified_ifq_params(&reg, &rd, &p);
+	ret = io_unified_ifq_params(ctx, &reg, &rd, &p);
 	if (ret)
 		return ret;
 	p.nvme = io_unified_open_path(reg.nvme_dev_path);
@@ -286,37 +412,38 @@ static int io_register_unified_ifq(struct io_ring_ctx *ctx, void __user *arg)
 		io_unified_free_region(r);
 		return -EFAULT;
 	}
-	io_unified_publish(ctx, r);
-	return 0;
+	return io_unified_finish(ctx, r);
 }
 
 static int io_unified_region_params(struct io_ring_ctx *ctx,
 				    const struct io_uring_unified_region_reg *reg,
 				    struct io_unified_params *p)
 {
+	int ret;
+
 	if (!io_unified_valid_rings(reg->sq_entries, reg->cq_entries))
 		return -EINVAL;
 	if (reg->buf_size && (!is_power_of_2(reg->buf_size) ||
 			      reg->buf_size < PAGE_SIZE))
 		return -EINVAL;
-	if (reg->flags || !mem_is_zero(reg->__resv, sizeof(reg->__resv)))
+	if (reg->numa_node || !mem_is_zero(reg->__resv, sizeof(reg->__resv)))
 		return -EINVAL;
-	if (reg->net_ifindex) {
-		if (!(ctx->flags & IORING_SETUP_DEFER_TASKRUN))
-			return -EINVAL;
-		if (!(ctx->flags & (IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED)))
-			return -EINVAL;
-		if (!capable(CAP_NET_ADMIN))
-			return -EPERM;
-	} else if (reg->net_rxq || reg->user_bufs) {
+	if (!reg->net_ifindex && (reg->net_rxq || reg->user_bufs))
 		return -EINVAL;
-	}
+	ret = io_unified_check_flags(reg->flags, reg->sq_idle);
+	if (!ret && reg->net_ifindex)
+		ret = io_unified_check_net(ctx);
+	if (ret)
+		return ret;
 
 	*p = (struct io_unified_params) {
 		.sq_entries	= reg->sq_entries,
 		.cq_entries	= reg->cq_entries,
 		.buf_size	= reg->buf_size ?: PAGE_SIZE,
 		.user_bufs	= reg->user_bufs,
+		.flags		= reg->flags,
+		.sq_idle	= reg->sq_idle,
+		.has_ctrl	= true,
 		.sq_ring	= offsetof(struct io_unified_ctrl, sq),
 		.cq_ring	= offsetof(struct io_unified_ctrl, cq),
 		.stats		= offsetof(struct io_unified_ctrl, stats),
@@ -352,7 +479,7 @@ static int io_unified_region_desc(const struct io_uring_unified_region_reg *reg,
 static void io_unified_init_ctrl(struct io_unified_region *r,
 				 const struct io_unified_params *p)
 {
-	struct io_unified_ctrl *ctrl = io_region_get_ptr(&r->mr);
+	struct io_unified_ctrl *ctrl = r->ctrl;
 
 	ctrl->magic = IO_UNIFIED_MAGIC;
 	ctrl->buf_size = p->buf_size;
@@ -360,8 +487,10 @@ static void io_unified_init_ctrl(struct io_unified_region *r,
 	ctrl->cq_entries = p->cqes;
 	ctrl->data = p->data;
 	ctrl->data_size = p->data_size;
-	ctrl->lba_size = r->disk ? 1U << r->lba_shift : 0;
-	ctrl->nsid = r->nsid;
+	ctrl->lba_size = r->devs[0].ns.lba_size;
+	ctrl->nsid = r->devs[0].ns.nsid;
+	ctrl->numa_node = page_to_nid(r->mr.pages[0]);
+	ctrl->nr_devs = r->nr_devs;
 }
 
 static int io_register_unified_region(struct io_ring_ctx *ctx, void __user *arg)
@@ -400,13 +529,54 @@ static int io_register_unified_region(struct io_ring_ctx *ctx, void __user *arg)
 	reg.offsets.sq_entries = p.sqes;
 	reg.offsets.cq_entries = p.cqes;
 	reg.offsets.data = p.data;
+	reg.numa_node = page_to_nid(r->mr.pages[0]);
 	if (copy_to_user(arg, &reg, sizeof(reg)) ||
 	    (reg.region_uptr &&
 	     copy_to_user(u64_to_user_ptr(reg.region_uptr), &rd, sizeof(rd)))) {
 		io_unified_free_region(r);
 		return -EFAULT;
 	}
-	io_unified_publish(ctx, r);
+	return io_unified_finish(ctx, r);
+}
+
+static int io_register_unified_dev(struct io_ring_ctx *ctx, void __user *arg)
+{
+	struct io_unified_region *r = ctx->unified;
+	struct io_unified_dev_reg reg;
+	struct io_unified_dev *dev;
+	struct file *file;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!r)
+		return -ENXIO;
+	if (copy_from_user(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	if (reg.flags || !mem_is_zero(reg.__resv, sizeof(reg.__resv)))
+		return -EINVAL;
+	file = fget(reg.fd);
+	if (!file)
+		return -EBADF;
+	ret = io_unified_add_dev(r, file);
+	fput(file);
+	if (ret)
+		return ret;
+
+	dev = &r->devs[r->nr_devs - 1];
+	reg.dev = r->nr_devs - 1;
+	reg.nsid = dev->ns.nsid;
+	reg.nr_lbas = dev->nr_lbas;
+	reg.lba_size = dev->ns.lba_size;
+	reg.meta_size = dev->ns.meta_size;
+	reg.max_len = dev->max_len;
+	reg.features = dev->ns.ext_lba ? IO_UNIFIED_DEV_EXT_LBA : 0;
+	if (copy_to_user(arg, &reg, sizeof(reg))) {
+		io_unified_del_dev(r);
+		return -EFAULT;
+	}
+	if (r->ctrl)
+		WRITE_ONCE(r->ctrl->nr_devs, r->nr_devs);
 	return 0;
 }
 
@@ -424,6 +594,7 @@ static int io_unregister_unified(struct io_ring_ctx *ctx)
 			return -EBUSY;
 	}
 	io_unified_publish(ctx, NULL);
+	trace_io_unified_unregister(ctx, &r->stats);
 	io_unified_free_region(r);
 	return 0;
 }
@@ -431,16 +602,33 @@ static int io_unregister_unified(struct io_ring_ctx *ctx)
 int io_register_unified(struct io_ring_ctx *ctx, unsigned int opcode,
 			void __user *arg, unsigned int nr_args)
 {
-	bool reg = opcode == IORING_REGISTER_UNIFIED_IFQ ||
-		   opcode == IORING_REGISTER_UNIFIED_REGION;
+	bool unreg = opcode == IORING_UNREGISTER_UNIFIED_IFQ ||
+		     opcode == IORING_UNREGISTER_UNIFIED_REGION;
 
-	if (nr_args != reg || !!arg != reg)
+	if (nr_args != !unreg || !arg != unreg)
 		return -EINVAL;
-	if (opcode == IORING_REGISTER_UNIFIED_IFQ)
+	switch (opcode) {
+	case IORING_REGISTER_UNIFIED_IFQ:
 		return io_register_unified_ifq(ctx, arg);
-	if (opcode == IORING_REGISTER_UNIFIED_REGION)
+	case IORING_REGISTER_UNIFIED_REGION:
 		return io_register_unified_region(ctx, arg);
+	case IORING_REGISTER_UNIFIED_DEV:
+		return io_register_unified_dev(ctx, arg);
+	}
 	return io_unregister_unified(ctx);
+}
+
+/* The ring goes away: nobody submits, and the NIC gets its queue back */
+void io_unified_terminate(struct io_ring_ctx *ctx)
+{
+	struct io_unified_region *r = ctx->unified;
+
+	lockdep_assert_held(&ctx->uring_lock);
+
+	if (!r)
+		return;
+	io_unified_stop_poller(r);
+	io_unified_terminate_rxq(r);
 }
 
 /* The last reference to the ring is gone, and with it every command */
@@ -452,4 +640,51 @@ void io_free_unified(struct io_ring_ctx *ctx)
 		return;
 	io_unified_publish(ctx, NULL);
 	io_unified_free_region(r);
+}
+
+/* /proc/PID/fdinfo/FD of the ring */
+void io_unified_show_fdinfo(struct io_ring_ctx *ctx, struct seq_file *m)
+{
+	struct io_unified_region *r = ctx->unified;
+	u32 i;
+
+	lockdep_assert_held(&ctx->uring_lock);
+
+	if (!r)
+		return;
+	seq_printf(m, "UnifiedRegion:\t%zu\n", io_region_size(&r->mr));
+	seq_printf(m, "UnifiedSq:\t%u/%u\n", READ_ONCE(r->sq->producer) - r->sq_head,
+		   r->sq_entries);
+	seq_printf(m, "UnifiedCq:\t%u/%u\n",
+		   READ_ONCE(r->cq_tail) - READ_ONCE(r->cq->consumer), r->cq_entries);
+	seq_printf(m, "UnifiedData:\t%llu\n", r->data_size);
+	seq_printf(m, "UnifiedInflight:\t%u\n", READ_ONCE(r->nr_inflight));
+	if (r->ifq)
+		seq_printf(m, "UnifiedNicBufs:\t%u held:%d app:%u\n", r->nr_bufs,
+			   atomic_read(&r->nr_held),
+			   READ_ONCE(r->nr_app_holds));
+	if (r->poller)
+		seq_printf(m, "UnifiedPoller:\t%d\n", task_pid_nr(r->poller));
+	for (i = 0; i < r->nr_devs; i++) {
+		seq_printf(m, "UnifiedDev%u:\t", i);
+		seq_file_path(m, r->devs[i].file, " \t\n\\");
+		seq_printf(m, " nsid:%u\n", r->devs[i].ns.nsid);
+	}
+}
+
+ssize_t io_unified_query(struct io_uring_query_unified *e)
+{
+	*e = (struct io_uring_query_unified) {
+		.reg_flags	= IO_UNIFIED_REG_FLAGS,
+		.op_mask	= IO_UNIFIED_OP_MASK,
+		.op_flags	= IO_UNIFIED_OP_FLAGS,
+		.sqe_flags	= IO_UNIFIED_SQE_FLAGS,
+		.max_entries	= IO_UNIFIED_MAX_ENTRIES,
+		.max_devs	= IO_UNIFIED_MAX_DEVS,
+		.max_stages	= IS_ENABLED(CONFIG_IO_URING_UNIFIED_BPF) ?
+				  IO_UNIFIED_MAX_STAGES : 0,
+		.max_record	= IO_UNIFIED_MAX_REC_LEN,
+		.driver		= io_unified_have_driver(),
+	};
+	return sizeof(*e);
 }

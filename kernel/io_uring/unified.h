@@ -8,10 +8,21 @@
 #include <linux/io_uring/unified_bpf.h>
 #include <linux/llist.h>
 #include <linux/nvme_ioctl.h>
+#include <linux/skbuff.h>
 #include <net/page_pool/types.h>
 
 struct io_zcrx_ifq;
 struct io_zcrx_mem;
+
+/* What is known of the flags that user space passes */
+#define IO_UNIFIED_REG_FLAGS	(IO_UNIFIED_REG_POLL | IO_UNIFIED_REG_ADMIN)
+#define IO_UNIFIED_SQE_FLAGS	(IO_UNIFIED_SQE_ADMIN | IO_UNIFIED_SQE_RETURN)
+#define IO_UNIFIED_OP_MASK	(IORING_UNIFIED_OP_NVME | \
+				 IORING_UNIFIED_OP_NETWORK | \
+				 IORING_UNIFIED_OP_BPF)
+#define IO_UNIFIED_OP_FLAGS	(IORING_UNIFIED_F_FLUSH | \
+				 IORING_UNIFIED_F_WRITE | \
+				 IORING_UNIFIED_F_SEND)
 
 /* Pieces of memory in one command or record */
 #define IO_UNIFIED_MAX_FRAGS	64
@@ -21,6 +32,11 @@ struct io_zcrx_mem;
 #define IO_UNIFIED_MAX_CMD_LEN	SZ_128K
 #define IO_UNIFIED_MIN_REC_LEN	512
 #define IO_UNIFIED_MAX_REC_LEN	SZ_64K
+
+/* Pieces of memory that separate metadata may be in */
+#define IO_UNIFIED_MAX_META	4
+/* Free transfers that one piece of payload may need at most */
+#define IO_UNIFIED_RX_RESERVE	8
 
 /* io_unified_frags.buf: memory that is no buffer of the NIC */
 #define IO_UNIFIED_BUF_NONE	U32_MAX		/* not ours to free */
@@ -34,15 +50,33 @@ struct io_unified_frags {
 	u32		buf[IO_UNIFIED_MAX_FRAGS];
 };
 
+/* An NVMe namespace of a region */
+struct io_unified_dev {
+	struct io_unified_ns	ns;
+	struct file		*file;
+	struct file		*bdev_file;	/* the claim on it */
+	u32			lba_shift;
+	u64			nr_lbas;
+	u32			max_len;
+	u32			max_frags;
+	unsigned long		dma_mask;
+	unsigned long		gap_mask;
+};
+
 /*
- * A record that is being received, or an NVMe command: what moves between the
- * NIC, the stages and the device.  They are allocated with the region.
+ * A record that is being received, an NVMe command, or what a request works on:
+ * what moves between NIC, stages, device and socket.  They are allocated with
+ * the region.
  */
 struct io_unified_xfer {
 	struct io_unified_buf		buf;	/* what programs see */
 	struct io_unified_cmd		cmd;	/* what the driver sees */
+	struct ubuf_info		uarg;	/* what the socket sees */
 	struct io_unified_region	*region;
-	struct io_unified_stream	*stream; /* NULL: from the SQ */
+	struct io_unified_dev		*dev;
+	/* whose it is; neither: from the SQ */
+	struct io_unified_stream	*stream;
+	struct io_kiocb			*req;
 	struct list_head		list;	/* free, ready or overflow */
 	struct llist_node		staged;
 
@@ -53,7 +87,12 @@ struct io_unified_xfer {
 	u32				nr_recs;
 	u32				pad;
 	u32				cqe_flags;
+	u32				nr_posted; /* of a record's pieces */
+	bool				admin;
+	bool				sending; /* @uarg is the socket's, too */
+	bool				copied;	/* by somebody on the way */
 
+	struct bio_vec			meta[IO_UNIFIED_MAX_META];
 	struct io_unified_frags		frags;
 };
 
@@ -69,6 +108,7 @@ struct io_unified_region {
 	struct io_mapped_region		mr;
 
 	/* shared with user space; nothing in there is believed */
+	struct io_unified_ctrl		*ctrl;	/* NULL in the layout of the IFQ call */
 	struct io_unified_ring		*sq;
 	struct io_unified_ring		*cq;
 	struct io_unified_sqe		*sqes;
@@ -76,6 +116,7 @@ struct io_unified_region {
 	struct io_unified_stats		*user_stats;
 
 	/* constant once registered */
+	u32				reg_flags;
 	u32				sq_entries;
 	u32				cq_entries;
 	u32				data_page;	/* first of the data area */
@@ -84,20 +125,12 @@ struct io_unified_region {
 	u32				buf_shift;
 	u32				nr_bufs;	/* of the NIC */
 	u32				high, low;	/* marks for nr_held */
-
-	/* the NVMe namespace */
-	const struct io_unified_driver	*drv;
-	struct file			*dev_file;
-	struct file			*bdev_file;	/* the claim on it */
-	struct gendisk			*disk;
 	const struct cred		*creds;
-	u32				nsid;
-	u32				lba_shift;
-	u64				nr_lbas;
-	u32				max_len;
-	u32				max_frags;
-	unsigned long			dma_mask;
-	unsigned long			gap_mask;
+
+	/* the NVMe namespaces; added under ->uring_lock, never removed */
+	const struct io_unified_driver	*drv;
+	u32				nr_devs;
+	struct io_unified_dev		devs[IO_UNIFIED_MAX_DEVS];
 
 	/* the NIC queue */
 	struct io_zcrx_ifq		*ifq;
@@ -111,12 +144,19 @@ struct io_unified_region {
 
 	/* under ->uring_lock */
 	u32				sq_head;
+	/* pieces that the application has, in each buffer; under both locks */
+	u32				*app_holds;
+
+	/* drains the SQ, with IO_UNIFIED_REG_POLL */
+	struct task_struct		*poller;
+	unsigned long			sq_idle;	/* jiffies */
 
 	/* below: under ->lock, which is taken in hard interrupts */
 	spinlock_t			lock;
 	u32				cq_tail;
 	u32				nr_free;
 	u32				nr_inflight;	/* with the driver */
+	u32				nr_app_holds;
 	struct list_head		free;
 	struct list_head		overflow;
 	struct list_head		streams;
@@ -134,30 +174,32 @@ struct io_unified_region {
 
 /* What one IORING_OP_UNIFIED receives until the end of the stream */
 struct io_unified_stream {
-	struct io_unified_region	*region;
-	struct list_head		list;
-	struct sock			*sk;	/* NULL once the request is gone */
-	u64				user_data;
-	u64				off;	/* bytes received */
-	u64				lba;
-	u32				rec_len;
-	bool				bpf;
-	bool				flush;	/* still to be sent at the end */
-	bool				eof;
-	bool				limited; /* @left is what is still to come */
-	bool				refused; /* zcrx was told to stop reading */
-	u32				left;
-	int				error;	/* that ends it, -errno; set in any context */
+	struct io_unified_region *region;
+	struct io_unified_dev	*dev;	/* NULL: all goes to the application */
+	struct list_head	list;
+	struct sock		*sk;	/* NULL once the request is gone */
+	u64			user_data;
+	u64			off;	/* bytes received */
+	u64			lba;
+	u32			rec_len;
+	bool			bpf;
+	bool			single;	/* one record */
+	bool			flush;	/* still to be sent at the end */
+	bool			eof;
+	bool			limited; /* @left is what is still to come */
+	bool			refused; /* zcrx was told to stop reading */
+	u32			left;
+	int			error;	/* that ends it, -errno; set in any context */
 
-	struct io_unified_xfer		*rec;	/* being received */
-	struct io_unified_xfer		*open;	/* being gathered */
-	struct list_head		ready;	/* commands to be issued */
-	u32				held_buf;
+	struct io_unified_xfer	*rec;	/* being received */
+	struct io_unified_xfer	*open;	/* being gathered */
+	struct list_head	ready;	/* commands to be issued */
+	u32			held_buf;
 
 	/* under region->lock */
-	u32				nr_inflight;
-	bool				stalled;	/* waits for memory */
-	bool				draining;	/* waits for its commands */
+	u32			nr_inflight;
+	bool			stalled;	/* waits for memory */
+	bool			draining;	/* waits for its commands */
 };
 
 static inline void io_unified_stat_add(struct io_unified_region *r, __u64 *stat,
@@ -189,23 +231,31 @@ static inline struct io_unified_ctx *io_unified_mangle(struct io_unified_region 
 int io_register_unified(struct io_ring_ctx *ctx, unsigned int opcode,
 			void __user *arg, unsigned int nr_args);
 void io_free_unified(struct io_ring_ctx *ctx);
+void io_unified_terminate(struct io_ring_ctx *ctx);
 struct io_mapped_region *io_unified_get_region(struct io_ring_ctx *ctx);
+void io_unified_show_fdinfo(struct io_ring_ctx *ctx, struct seq_file *m);
+ssize_t io_unified_query(struct io_uring_query_unified *e);
 
 /* unified_ring.c: SQ and CQ */
-void __io_unified_drain(struct io_ring_ctx *ctx);
+void __io_unified_enter(struct io_ring_ctx *ctx);
+u32 io_unified_drain(struct io_unified_region *r, u32 nr);
 void io_unified_post_cqe(struct io_unified_xfer *x, u32 flags);
+int io_unified_start_poller(struct io_unified_region *r);
+void io_unified_stop_poller(struct io_unified_region *r);
 
 /* A submission queue that should be looked at, for io_uring_enter() */
-static inline void io_unified_drain(struct io_ring_ctx *ctx)
+static inline void io_unified_enter(struct io_ring_ctx *ctx)
 {
 	/* looked at again under ->uring_lock */
 	if (unlikely(READ_ONCE(ctx->unified)))
-		__io_unified_drain(ctx);
+		__io_unified_enter(ctx);
 }
 
 /* unified_nvme.c: transfers and the driver */
-int io_unified_open_dev(struct io_unified_region *r, struct file *file);
-void io_unified_close_dev(struct io_unified_region *r);
+int io_unified_add_dev(struct io_unified_region *r, struct file *file);
+void io_unified_del_dev(struct io_unified_region *r);
+void io_unified_close_devs(struct io_unified_region *r);
+bool io_unified_have_driver(void);
 struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r);
 void io_unified_put_xfer(struct io_unified_xfer *x);
 void io_unified_issue(struct io_unified_xfer *x);
@@ -214,32 +264,77 @@ void io_unified_refuse(struct io_unified_xfer *x, int err);
 void io_unified_issue_list(struct io_unified_region *r, struct list_head *list);
 void io_unified_work(struct work_struct *work);
 int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len);
+int io_unified_meta_range(struct io_unified_xfer *x, u64 off, u32 len);
+void io_unified_prep_rw(struct io_unified_xfer *x, u8 opcode, u64 lba);
+void io_unified_prep_flush(struct io_unified_xfer *x);
 
-/* unified_rx.c: from the NIC to commands */
-bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len);
+/* unified_frags.c: payload by reference */
+static inline bool io_unified_is_buf(u32 buf)
+{
+	return buf < IO_UNIFIED_BUF_PAGE;
+}
+
+void io_unified_hold(struct io_unified_region *r, u32 buf);
+void io_unified_unhold(struct io_unified_region *r, u32 buf);
 unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp,
 			       netmem_ref *netmems, unsigned int nr);
-struct io_unified_stream *io_unified_req_stream(struct io_kiocb *req);
-struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
-						  struct sock *sk);
-void io_unified_stream_flush(struct io_unified_stream *s);
-int io_unified_stream_send_flush(struct io_unified_stream *s);
-void io_unified_stream_free(struct io_unified_stream *s);
-void io_unified_stream_done(struct io_unified_xfer *x);
 void io_unified_release(struct io_unified_region *r,
 			struct io_unified_frags *frags);
+void io_unified_frag_push(struct io_unified_frags *frags,
+			  const struct bio_vec *bv, u32 buf);
+void io_unified_frag_add(struct io_unified_region *r,
+			 struct io_unified_frags *frags,
+			 const struct bio_vec *bv, u32 buf);
+void io_unified_frags_move(struct io_unified_region *r,
+			   struct io_unified_frags *to,
+			   struct io_unified_frags *from, u32 first);
+void io_unified_frags_split(struct io_unified_region *r,
+			    struct io_unified_frags *to,
+			    struct io_unified_frags *from, u32 keep);
+bool io_unified_misfit(const struct io_unified_dev *dev,
+		       const struct io_unified_frags *frags);
+int io_unified_compact(struct io_unified_xfer *x, u32 pad);
+u64 io_unified_frag_off(struct io_unified_region *r,
+			const struct io_unified_frags *frags, u32 i);
+
+/* unified_gather.c: from records to write commands */
+void io_unified_account_end(struct io_unified_region *r,
+			    struct io_unified_count *count,
+			    struct io_unified_xfer *x);
+void io_unified_discard(struct io_unified_stream *s, struct io_unified_xfer *x);
+int io_unified_close(struct io_unified_stream *s);
+void io_unified_close_last(struct io_unified_stream *s);
+void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec);
+
+/* unified_stream.c: from the NIC to records */
+bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len);
+struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
+						  struct sock *sk);
+void io_unified_stream_free(struct io_unified_stream *s);
+void io_unified_stream_done(struct io_unified_xfer *x);
+void io_unified_kick(struct io_unified_region *r);
+int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
+			  unsigned int issue_flags);
 
 /* unified_zcrx.c: the NIC queue */
 int io_unified_open_rxq(struct io_unified_region *r, u32 ifindex, u32 rxq,
 			u32 buf_size);
 void io_unified_close_rxq(struct io_unified_region *r);
-void io_unified_terminate(struct io_ring_ctx *ctx);
+void io_unified_terminate_rxq(struct io_unified_region *r);
 int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem);
+int io_unified_rxq_node(u32 ifindex);
 
 /* unified_op.c: the request */
 int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
 int io_unified_op(struct io_kiocb *req, unsigned int issue_flags);
 void io_unified_cleanup(struct io_kiocb *req);
+struct io_unified_stream *io_unified_req_stream(struct io_kiocb *req);
+void io_unified_req_done(struct io_unified_xfer *x);
+
+/* unified_send.c: to a socket */
+int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
+		    unsigned int issue_flags);
+bool io_unified_send_detach(struct io_unified_xfer *x);
 #else
 static inline int io_register_unified(struct io_ring_ctx *ctx,
 				      unsigned int opcode, void __user *arg,
@@ -257,8 +352,18 @@ static inline struct io_mapped_region *io_unified_get_region(struct io_ring_ctx 
 	return NULL;
 }
 
-static inline void io_unified_drain(struct io_ring_ctx *ctx)
+static inline void io_unified_enter(struct io_ring_ctx *ctx)
 {
+}
+
+static inline void io_unified_show_fdinfo(struct io_ring_ctx *ctx,
+					  struct seq_file *m)
+{
+}
+
+static inline ssize_t io_unified_query(struct io_uring_query_unified *e)
+{
+	return -EOPNOTSUPP;
 }
 
 /* no queue of zcrx belongs to a region */
@@ -292,15 +397,23 @@ static inline int io_unified_import_area(struct io_zcrx_ifq *ifq,
 #define io_unified_cleanup	NULL
 #endif
 
+/* Which of a stage's functions is asked */
+enum io_unified_hook {
+	IO_UNIFIED_HOOK_RX,
+	IO_UNIFIED_HOOK_TX,
+};
+
 #ifdef CONFIG_IO_URING_UNIFIED_BPF
 /* unified_bpf.c: the stages */
-int io_unified_run_rx(struct io_unified_region *r, struct io_unified_xfer *x);
+int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
+		   enum io_unified_hook hook);
 int io_unified_run_complete(struct io_unified_region *r,
 			    struct io_unified_xfer *x, int status);
 void io_unified_eject_all(struct io_unified_region *r);
 #else
-static inline int io_unified_run_rx(struct io_unified_region *r,
-				    struct io_unified_xfer *x)
+static inline int io_unified_run(struct io_unified_region *r,
+				 struct io_unified_xfer *x,
+				 enum io_unified_hook hook)
 {
 	return IO_UNIFIED_NEXT;
 }

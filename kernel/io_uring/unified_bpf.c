@@ -9,8 +9,11 @@
 #include <linux/highmem.h>
 #include <linux/io_uring.h>
 #include <linux/mutex.h>
+#include <trace/events/io_unified.h>
 
 #include "io_uring.h"
+#include "loop.h"
+#include "memmap.h"
 #include "register.h"
 #include "unified.h"
 
@@ -91,12 +94,64 @@ __bpf_kfunc int bpf_io_unified_buf_load(struct io_unified_buf *buf, __u32 off,
 	return dst__sz ? -EINVAL : 0;
 }
 
+/**
+ * bpf_io_unified_submit - submit what the region's SQ holds
+ * @loop_ctx: the ring, of an io_uring_bpf_ops program
+ * @nr: entries at most
+ *
+ * What io_uring_enter() does by itself, at the program's time: the ring's loop
+ * is the third of those who may drain the SQ.
+ *
+ * Return: entries submitted, or -ENXIO without a region.
+ */
+__bpf_kfunc int bpf_io_unified_submit(struct iou_ctx *loop_ctx, __u32 nr)
+{
+	struct io_ring_ctx *ctx = io_loop_demangle_ctx(loop_ctx);
+	struct bpf_run_ctx *old_run_ctx;
+	int ret;
+
+	if (!ctx->unified)
+		return -ENXIO;
+	/* as in bpf_io_uring_submit_sqes(): commands are the task's */
+	old_run_ctx = bpf_set_run_ctx(NULL);
+	ret = io_unified_drain(ctx->unified, nr);
+	bpf_reset_run_ctx(old_run_ctx);
+	return ret;
+}
+
+/**
+ * bpf_io_unified_get_region - the region, rings and all
+ * @loop_ctx: the ring, of an io_uring_bpf_ops program
+ * @rdwr_buf_size: bytes wanted from its start on, a constant
+ *
+ * A program may produce SQEs and consume CQEs as user space does, with the same
+ * layout.
+ *
+ * Return: a pointer to @rdwr_buf_size bytes, valid until the program returns,
+ * or NULL where the region is smaller, or there is none.
+ */
+__bpf_kfunc __u8 *bpf_io_unified_get_region(struct iou_ctx *loop_ctx,
+					    const size_t rdwr_buf_size)
+{
+	struct io_unified_region *r = io_loop_demangle_ctx(loop_ctx)->unified;
+
+	if (!r || rdwr_buf_size > io_region_size(&r->mr))
+		return NULL;
+	return io_region_get_ptr(&r->mr);
+}
+
 __bpf_kfunc_end_defs();
 
 BTF_KFUNCS_START(io_unified_kfunc_ids)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_data, KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_load)
 BTF_KFUNCS_END(io_unified_kfunc_ids)
+
+/* only the loop of a ring has the context that these take */
+BTF_KFUNCS_START(io_unified_loop_kfunc_ids)
+BTF_ID_FLAGS(func, bpf_io_unified_submit, KF_SLEEPABLE)
+BTF_ID_FLAGS(func, bpf_io_unified_get_region, KF_RET_NULL)
+BTF_KFUNCS_END(io_unified_loop_kfunc_ids)
 
 /* kfuncs of struct_ops programs are there for every type of struct_ops */
 static int io_unified_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
@@ -112,7 +167,14 @@ static const struct btf_kfunc_id_set io_unified_kfunc_set = {
 	.filter	= io_unified_kfunc_filter,
 };
 
-int io_unified_run_rx(struct io_unified_region *r, struct io_unified_xfer *x)
+static const struct btf_kfunc_id_set io_unified_loop_kfunc_set = {
+	.owner	= THIS_MODULE,
+	.set	= &io_unified_loop_kfunc_ids,
+};
+
+/* Ask the stages about @x */
+int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
+		   enum io_unified_hook hook)
 {
 	const struct io_unified_chain *chain;
 	int verdict = IO_UNIFIED_NEXT;
@@ -121,8 +183,15 @@ int io_unified_run_rx(struct io_unified_region *r, struct io_unified_xfer *x)
 	guard(rcu)();
 	chain = rcu_dereference(r->chain);
 	for (i = 0; chain && i < chain->nr && verdict == IO_UNIFIED_NEXT; i++) {
-		if (chain->ops[i]->rx)
-			verdict = chain->ops[i]->rx(io_unified_mangle(r), &x->buf);
+		const struct io_unified_ops *ops = chain->ops[i];
+
+		if (hook == IO_UNIFIED_HOOK_RX && ops->rx)
+			verdict = ops->rx(io_unified_mangle(r), &x->buf);
+		else if (hook == IO_UNIFIED_HOOK_TX && ops->tx)
+			verdict = ops->tx(io_unified_mangle(r), &x->buf);
+		else
+			continue;
+		trace_io_unified_verdict(r->ctx, ops->name, &x->buf, verdict);
 	}
 	return verdict;
 }
@@ -150,6 +219,12 @@ static int io_unified_ops__rx(struct io_unified_ctx *ctx,
 	return IO_UNIFIED_NEXT;
 }
 
+static int io_unified_ops__tx(struct io_unified_ctx *ctx,
+			      struct io_unified_buf *buf)
+{
+	return IO_UNIFIED_NEXT;
+}
+
 static int io_unified_ops__complete(struct io_unified_ctx *ctx,
 				    struct io_unified_buf *buf, int status)
 {
@@ -158,6 +233,7 @@ static int io_unified_ops__complete(struct io_unified_ctx *ctx,
 
 static struct io_unified_ops io_unified_ops_stubs = {
 	.rx		= io_unified_ops__rx,
+	.tx		= io_unified_ops__tx,
 	.complete	= io_unified_ops__complete,
 };
 
@@ -185,8 +261,13 @@ static const struct bpf_verifier_ops io_unified_verifier_ops = {
 
 static int io_unified_bpf_init(struct btf *btf)
 {
+	int ret = register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
+					    &io_unified_kfunc_set);
+
+	if (ret)
+		return ret;
 	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
-					 &io_unified_kfunc_set);
+					 &io_unified_loop_kfunc_set);
 }
 
 static int io_unified_check_member(const struct btf_type *t,

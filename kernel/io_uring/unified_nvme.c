@@ -12,6 +12,8 @@
 #include <linux/io_uring.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/nvme.h>
+#include <trace/events/io_unified.h>
 
 #include "io_uring.h"
 #include "unified.h"
@@ -46,20 +48,26 @@ static const struct io_unified_driver *io_unified_get_driver(void)
 	return io_unified_driver;
 }
 
-static void io_unified_set_limits(struct io_unified_region *r)
+bool io_unified_have_driver(void)
 {
-	struct block_device *bdev = file_bdev(r->bdev_file);
-	struct request_queue *q = bdev_get_queue(bdev);
-	u32 lba_size = bdev_logical_block_size(bdev);
+	guard(mutex)(&io_unified_driver_mutex);
+	return io_unified_driver;
+}
 
-	r->lba_shift = ilog2(lba_size);
-	r->nr_lbas = bdev_nr_bytes(bdev) >> r->lba_shift;
-	r->max_len = min_t(u64, (u64)queue_max_hw_sectors(q) << SECTOR_SHIFT,
-			   IO_UNIFIED_MAX_CMD_LEN);
-	r->max_len = round_down(r->max_len, lba_size);
-	r->max_frags = min(queue_max_segments(q), IO_UNIFIED_MAX_FRAGS);
-	r->dma_mask = queue_dma_alignment(q);
-	r->gap_mask = queue_virt_boundary(q);
+static void io_unified_set_limits(struct io_unified_dev *dev)
+{
+	struct block_device *bdev = file_bdev(dev->bdev_file);
+	struct request_queue *q = bdev_get_queue(bdev);
+	u32 lba_size = dev->ns.lba_size;
+
+	dev->lba_shift = ilog2(lba_size);
+	dev->nr_lbas = bdev_nr_bytes(bdev) >> dev->lba_shift;
+	dev->max_len = min_t(u64, (u64)queue_max_hw_sectors(q) << SECTOR_SHIFT,
+			     IO_UNIFIED_MAX_CMD_LEN);
+	dev->max_len = round_down(dev->max_len, lba_size);
+	dev->max_frags = min(queue_max_segments(q), IO_UNIFIED_MAX_FRAGS);
+	dev->dma_mask = queue_dma_alignment(q);
+	dev->gap_mask = queue_virt_boundary(q);
 }
 
 /*
@@ -67,36 +75,48 @@ static void io_unified_set_limits(struct io_unified_region *r)
  * nobody else may have a claim on it: not a file system, a volume, or another
  * region.
  */
-int io_unified_open_dev(struct io_unified_region *r, struct file *file)
+int io_unified_add_dev(struct io_unified_region *r, struct file *file)
 {
+	struct io_unified_dev *dev = &r->devs[r->nr_devs];
 	blk_mode_t mode = BLK_OPEN_READ;
+	struct file *bdev_file;
+	int ret;
 
-	r->drv = io_unified_get_driver();
+	if (r->nr_devs == IO_UNIFIED_MAX_DEVS)
+		return -E2BIG;
+	if (!r->drv)
+		r->drv = io_unified_get_driver();
 	if (!r->drv)
 		return -ENODEV;
-	r->disk = r->drv->get_disk(file, &r->nsid);
-	if (!r->disk)
-		return -ENODEV;
+	ret = r->drv->get_ns(file, &dev->ns);
+	if (ret)
+		return ret;
 	if (file->f_mode & FMODE_WRITE)
 		mode |= BLK_OPEN_WRITE;
-	r->bdev_file = bdev_file_open_by_dev(disk_devt(r->disk), mode, r, NULL);
-	if (IS_ERR(r->bdev_file)) {
-		int ret = PTR_ERR(r->bdev_file);
-
-		r->bdev_file = NULL;
-		return ret;
-	}
-	r->dev_file = get_file(file);
-	io_unified_set_limits(r);
+	/* @dev is the holder, so that one is not taken twice for one region */
+	bdev_file = bdev_file_open_by_dev(disk_devt(dev->ns.disk), mode, dev, NULL);
+	if (IS_ERR(bdev_file))
+		return PTR_ERR(bdev_file);
+	dev->bdev_file = bdev_file;
+	dev->file = get_file(file);
+	io_unified_set_limits(dev);
+	r->nr_devs++;
 	return 0;
 }
 
-void io_unified_close_dev(struct io_unified_region *r)
+/* The last one, which nobody has used yet, or will again */
+void io_unified_del_dev(struct io_unified_region *r)
 {
-	if (r->bdev_file)
-		bdev_fput(r->bdev_file);
-	if (r->dev_file)
-		fput(r->dev_file);
+	struct io_unified_dev *dev = &r->devs[--r->nr_devs];
+
+	bdev_fput(dev->bdev_file);
+	fput(dev->file);
+}
+
+void io_unified_close_devs(struct io_unified_region *r)
+{
+	while (r->nr_devs)
+		io_unified_del_dev(r);
 	if (r->drv)
 		module_put(r->drv->owner);
 }
@@ -123,7 +143,12 @@ struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r)
 
 	memset(&x->buf, 0, sizeof(x->buf));
 	memset(&x->nvme, 0, sizeof(x->nvme));
+	x->cmd.nr_meta = 0;
+	x->dev = NULL;
 	x->stream = NULL;
+	x->req = NULL;
+	x->admin = false;
+	x->sending = false;
 	x->status = 0;
 	x->result = 0;
 	x->buf_offset = 0;
@@ -147,45 +172,123 @@ void io_unified_put_xfer(struct io_unified_xfer *x)
 	percpu_ref_put(&ctx->refs);
 }
 
-/* The data of a command from the SQ: a range of what user space owns */
+/*
+ * May the application use the page at @off?  What is not its own is the NIC's,
+ * unless it was given a piece of a record there: then the command holds it,
+ * too.  Returns the buffer to hold, or BUF_NONE.
+ */
+static int io_unified_own(struct io_unified_region *r, u64 off, u32 *buf)
+{
+	*buf = IO_UNIFIED_BUF_NONE;
+	if (off >= r->user_off)
+		return 0;
+	*buf = off >> r->buf_shift;
+	/* what is behind the last whole buffer is nobody's */
+	if (*buf >= r->nr_bufs || !r->app_holds[*buf])
+		return -EFAULT;
+	return 0;
+}
+
+/* The data of a command or request: a range that is the application's */
 int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 {
 	struct io_unified_region *r = x->region;
 	struct io_unified_frags *frags = &x->frags;
-	u32 left = len;
+	u32 max = x->dev ? x->dev->max_frags : IO_UNIFIED_MAX_FRAGS;
+	u32 left = len, buf;
 
-	if (off < r->user_off || off > r->data_size || len > r->data_size - off)
+	lockdep_assert_held(&r->ctx->uring_lock);
+
+	if (off > r->data_size || len > r->data_size - off)
 		return -EFAULT;
 
 	while (left) {
 		struct page *page = r->mr.pages[r->data_page + (off >> PAGE_SHIFT)];
 		u32 n = min_t(u32, left, PAGE_SIZE - offset_in_page(off));
 		struct bio_vec *prev = &frags->bv[frags->nr - 1];
+		int ret = io_unified_own(r, off, &buf);
 
-		if (frags->nr && !offset_in_page(off) &&
-		    bvec_phys(prev) + prev->bv_len == page_to_phys(page)) {
+		if (ret)
+			return ret;
+		if (frags->nr && frags->buf[frags->nr - 1] == buf &&
+		    bvec_phys(prev) + prev->bv_len ==
+		    page_to_phys(page) + offset_in_page(off)) {
 			prev->bv_len += n;
 		} else {
-			if (frags->nr == r->max_frags)
+			if (frags->nr == max)
 				return -EINVAL;
 			bvec_set_page(&frags->bv[frags->nr], page, n,
 				      offset_in_page(off));
-			frags->buf[frags->nr++] = IO_UNIFIED_BUF_NONE;
+			frags->buf[frags->nr++] = buf;
+			if (buf != IO_UNIFIED_BUF_NONE)
+				io_unified_hold(r, buf);
 		}
 		off += n;
 		left -= n;
 	}
 	frags->len = len;
 	x->buf.len = len;
+	x->buf.nr_frags = frags->nr;
 	return 0;
+}
+
+/* The same for metadata, which is never in a buffer of the NIC */
+int io_unified_meta_range(struct io_unified_xfer *x, u64 off, u32 len)
+{
+	struct io_unified_region *r = x->region;
+	u32 nr = 0;
+
+	if (off < r->user_off || off > r->data_size || len > r->data_size - off)
+		return -EFAULT;
+	while (len) {
+		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(off));
+
+		if (nr == IO_UNIFIED_MAX_META)
+			return -EINVAL;
+		bvec_set_page(&x->meta[nr++],
+			      r->mr.pages[r->data_page + (off >> PAGE_SHIFT)], n,
+			      offset_in_page(off));
+		off += n;
+		len -= n;
+	}
+	x->cmd.nr_meta = nr;
+	return 0;
+}
+
+/* A read or write of all of @x's data */
+void io_unified_prep_rw(struct io_unified_xfer *x, u8 opcode, u64 lba)
+{
+	const struct io_unified_dev *dev = x->dev;
+
+	x->buf.slba = lba;
+	x->nvme = (struct nvme_uring_cmd) {
+		.opcode		= opcode,
+		.nsid		= dev->ns.nsid,
+		.data_len	= x->frags.len,
+		.cdw10		= lower_32_bits(lba),
+		.cdw11		= upper_32_bits(lba),
+		.cdw12		= (x->frags.len >> dev->lba_shift) - 1,
+	};
+}
+
+void io_unified_prep_flush(struct io_unified_xfer *x)
+{
+	x->nvme = (struct nvme_uring_cmd) {
+		.opcode		= nvme_cmd_flush,
+		.nsid		= x->dev->ns.nsid,
+	};
 }
 
 static void io_unified_complete_sq(struct io_unified_xfer *x)
 {
-	struct io_ring_ctx *ctx = x->region->ctx;
+	struct io_unified_region *r = x->region;
+	struct io_ring_ctx *ctx = r->ctx;
 
-	scoped_guard(spinlock_irqsave, &x->region->lock)
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		io_unified_release(r, &x->frags);
+		io_unified_kick(r);
 		io_unified_post_cqe(x, 0);
+	}
 	percpu_ref_put(&ctx->refs);
 }
 
@@ -206,7 +309,10 @@ static void io_unified_done(struct io_unified_cmd *cmd, int status, u64 result)
 		if (status)
 			io_unified_stat_add(r, &r->stats.nvme_errors, 1);
 	}
-	io_unified_complete_sq(x);
+	if (x->req)
+		io_unified_req_done(x);
+	else
+		io_unified_complete_sq(x);
 }
 
 /* An SQE that is not for the driver to see */
@@ -222,16 +328,15 @@ static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 {
 	struct io_unified_region *r = x->region;
 
-	x->cmd = (struct io_unified_cmd) {
-		.cmd		= &x->nvme,
-		.bvec		= x->frags.bv,
-		.nr_bvecs	= x->frags.nr,
-		.len		= x->frags.len,
-		.nowait		= nowait,
-		.may_write	= r->dev_file->f_mode & FMODE_WRITE,
-		.done		= io_unified_done,
-	};
-	return r->drv->queue_cmd(r->disk, &x->cmd);
+	x->cmd.cmd = &x->nvme;
+	x->cmd.bvec = x->frags.bv;
+	x->cmd.meta = x->meta;
+	x->cmd.nr_bvecs = x->nvme.data_len ? x->frags.nr : 0;
+	x->cmd.admin = x->admin;
+	x->cmd.nowait = nowait;
+	x->cmd.may_write = x->dev->file->f_mode & FMODE_WRITE;
+	x->cmd.done = io_unified_done;
+	return r->drv->queue_cmd(x->dev->ns.disk, &x->cmd);
 }
 
 /*
@@ -280,6 +385,7 @@ void io_unified_issue(struct io_unified_xfer *x)
 			x->stream->nr_inflight++;
 		io_unified_stat_add(r, &r->stats.nvme_cmds, 1);
 	}
+	trace_io_unified_submit(r->ctx, &x->nvme, x->buf.user_data);
 	ret = io_unified_queue_cmd(x, true);
 	if (ret == -EAGAIN)
 		io_unified_stage(x);

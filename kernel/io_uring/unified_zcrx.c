@@ -9,6 +9,8 @@
 #include <linux/dma-mapping.h>
 #include <linux/io_uring.h>
 #include <linux/kernel.h>
+#include <linux/netdevice.h>
+#include <linux/nsproxy.h>
 #include <linux/slab.h>
 
 #include "io_uring.h"
@@ -59,12 +61,14 @@ static int io_unified_alloc_bufs(struct io_unified_region *r)
 	if (r->nr_bufs < IO_UNIFIED_MIN_BUFS || r->nr_bufs >= IO_UNIFIED_BUF_PAGE)
 		return -EINVAL;
 	r->high = r->nr_bufs / 2;
-	r->low = r->high / 2;
+	r->low = r->high - r->high / 4;
 	r->holds = kvzalloc_objs(*r->holds, r->nr_bufs, GFP_KERNEL_ACCOUNT);
 	r->refill = kvzalloc_objs(*r->refill, roundup_pow_of_two(r->nr_bufs),
 				  GFP_KERNEL_ACCOUNT);
 	r->queued = bitmap_zalloc(r->nr_bufs, GFP_KERNEL_ACCOUNT);
-	if (!r->holds || !r->refill || !r->queued)
+	r->app_holds = kvzalloc_objs(*r->app_holds, r->nr_bufs,
+				     GFP_KERNEL_ACCOUNT);
+	if (!r->holds || !r->refill || !r->queued || !r->app_holds)
 		return -ENOMEM;
 	return 0;
 }
@@ -94,16 +98,28 @@ int io_unified_open_rxq(struct io_unified_region *r, u32 ifindex, u32 rxq,
 }
 
 /* No request receives any more: let the NIC have its queue back */
-void io_unified_terminate(struct io_ring_ctx *ctx)
+void io_unified_terminate_rxq(struct io_unified_region *r)
 {
-	struct io_unified_region *r = ctx->unified;
-
-	lockdep_assert_held(&ctx->uring_lock);
-
-	if (!r || !r->ifq || r->terminated)
+	if (!r->ifq || r->terminated)
 		return;
 	r->terminated = true;
-	zcrx_unregister_user(r->ifq, ctx);
+	zcrx_unregister_user(r->ifq, r->ctx);
+}
+
+/* Where the NIC is */
+int io_unified_rxq_node(u32 ifindex)
+{
+	netdevice_tracker tracker;
+	struct net_device *dev;
+	int node;
+
+	dev = netdev_get_by_index(current->nsproxy->net_ns, ifindex, &tracker,
+				  GFP_KERNEL);
+	if (!dev)
+		return NUMA_NO_NODE;
+	node = dev->dev.parent ? dev_to_node(dev->dev.parent) : NUMA_NO_NODE;
+	netdev_put(dev, &tracker);
+	return node;
 }
 
 void io_unified_close_rxq(struct io_unified_region *r)
@@ -115,6 +131,7 @@ void io_unified_close_rxq(struct io_unified_region *r)
 			zcrx_unregister_user(r->ifq, r->ctx);
 		io_put_zcrx_ifq(r->ifq);
 	}
+	kvfree(r->app_holds);
 	kvfree(r->holds);
 	kvfree(r->refill);
 	bitmap_free(r->queued);

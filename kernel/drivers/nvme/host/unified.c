@@ -7,7 +7,9 @@
  * has already pinned and cut into bio_vecs, and the completion, which is a
  * direct call from end_io instead of task work.
  */
+#include <linux/bio-integrity.h>
 #include <linux/bio.h>
+#include <linux/blk-integrity.h>
 #include <linux/blk-mq.h>
 #include <linux/io_uring/unified.h>
 #include <linux/nvme_ioctl.h>
@@ -35,14 +37,44 @@ static enum rq_end_io_ret nvme_unified_end_io(struct request *req,
 	return RQ_END_IO_FREE;
 }
 
+static int nvme_unified_map_meta(struct request *req,
+				 const struct io_unified_cmd *ucmd)
+{
+	struct bio_integrity_payload *bip;
+	int ret = 0;
+	u32 i;
+
+	bip = bio_integrity_alloc(req->bio, GFP_KERNEL, ucmd->nr_meta);
+	if (IS_ERR(bip))
+		return PTR_ERR(bip);
+	for (i = 0; i < ucmd->nr_meta && !ret; i++) {
+		const struct bio_vec *bv = &ucmd->meta[i];
+
+		/* more pieces than the controller can take */
+		if (bio_integrity_add_page(req->bio, bv->bv_page, bv->bv_len,
+					   bv->bv_offset) != bv->bv_len)
+			ret = -EINVAL;
+	}
+	/* as many vectors as it has to unpin: none, they are the region's */
+	bip->bip_max_vcnt = 0;
+	req->nr_integrity_segments = bip->bip_vcnt;
+	req->cmd_flags |= REQ_INTEGRITY;
+	return ret;
+}
+
 static int nvme_unified_map(struct request *req, struct io_unified_cmd *ucmd)
 {
 	struct request_queue *q = req->q;
+	struct nvme_ns *ns = q->queuedata;
 	struct iov_iter iter;
 	int ret;
 
+	if (ucmd->nr_meta && !(ns && blk_get_integrity(ns->disk)))
+		return -EINVAL;
+
 	iov_iter_bvec(&iter, nvme_is_write(nvme_req(req)->cmd) ? ITER_SOURCE :
-		      ITER_DEST, ucmd->bvec, ucmd->nr_bvecs, ucmd->len);
+		      ITER_DEST, ucmd->bvec, ucmd->nr_bvecs,
+		      ucmd->cmd->data_len);
 	if (iov_iter_alignment(&iter) & queue_dma_alignment(q))
 		return -EINVAL;
 
@@ -50,21 +82,29 @@ static int nvme_unified_map(struct request *req, struct io_unified_cmd *ucmd)
 	if (ret)
 		return ret;
 	/* The queue's limits made it a copy, which only task context can undo */
-	if (req->bio->bi_private) {
+	ret = req->bio->bi_private ? -EINVAL : 0;
+	if (!ret && ucmd->nr_meta)
+		ret = nvme_unified_map_meta(req, ucmd);
+	if (ret)
 		blk_rq_unmap_user(req->bio);
-		return -EINVAL;
-	}
-	return 0;
+	return ret;
 }
 
-static int nvme_unified_queue_ns(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
+/* @ns is NULL for an admin command */
+static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
+			      struct io_unified_cmd *ucmd)
 {
 	const struct nvme_uring_cmd *cmd = ucmd->cmd;
 	struct nvme_command c = { };
 	struct request *req;
 	int ret;
 
-	if (cmd->flags || cmd->nsid != ns->head->ns_id)
+	if (cmd->flags || (ns && cmd->nsid != ns->head->ns_id))
+		return -EINVAL;
+	/* one that stays until the controller has something to tell */
+	if (!ns && cmd->opcode == nvme_admin_async_event)
+		return -EINVAL;
+	if (cmd->metadata_len && !cmd->data_len)
 		return -EINVAL;
 
 	c.common.opcode = cmd->opcode;
@@ -78,17 +118,17 @@ static int nvme_unified_queue_ns(struct nvme_ns *ns, struct io_unified_cmd *ucmd
 	c.common.cdw14 = cpu_to_le32(cmd->cdw14);
 	c.common.cdw15 = cpu_to_le32(cmd->cdw15);
 
-	if (!nvme_cmd_allowed(ns->ctrl, ns, &c, 0, ucmd->may_write))
+	if (!nvme_cmd_allowed(ctrl, ns, &c, 0, ucmd->may_write))
 		return -EACCES;
 
-	req = nvme_alloc_user_request(ns->queue, &c,
+	req = nvme_alloc_user_request(ns ? ns->queue : ctrl->admin_q, &c,
 				      ucmd->nowait ? REQ_NOWAIT : 0,
 				      ucmd->nowait ? BLK_MQ_REQ_NOWAIT : 0);
 	if (IS_ERR(req))
 		return PTR_ERR(req);
 	req->timeout = cmd->timeout_ms ? msecs_to_jiffies(cmd->timeout_ms) : 0;
 
-	if (ucmd->len) {
+	if (cmd->data_len) {
 		ret = nvme_unified_map(req, ucmd);
 		if (ret) {
 			blk_mq_free_request(req);
@@ -102,6 +142,11 @@ static int nvme_unified_queue_ns(struct nvme_ns *ns, struct io_unified_cmd *ucmd
 	req->end_io = nvme_unified_end_io;
 	blk_execute_rq_nowait(req, false);
 	return 0;
+}
+
+static int nvme_unified_queue_ns(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
+{
+	return nvme_unified_queue(ns->ctrl, ucmd->admin ? NULL : ns, ucmd);
 }
 
 #ifdef CONFIG_NVME_MULTIPATH
@@ -161,8 +206,9 @@ static struct gendisk *nvme_unified_char_disk(struct file *file)
 	return NULL;
 }
 
-static struct gendisk *nvme_unified_get_disk(struct file *file, u32 *nsid)
+static int nvme_unified_get_ns(struct file *file, struct io_unified_ns *ns)
 {
+	struct nvme_ns_head *head;
 	struct gendisk *disk;
 
 	if (S_ISBLK(file_inode(file)->i_mode))
@@ -170,18 +216,26 @@ static struct gendisk *nvme_unified_get_disk(struct file *file, u32 *nsid)
 	else
 		disk = nvme_unified_char_disk(file);
 	if (!disk)
-		return NULL;
+		return -ENODEV;
 
 	if (nvme_disk_is_ns_head(disk))
-		*nsid = ((struct nvme_ns_head *)disk->private_data)->ns_id;
+		head = disk->private_data;
 	else
-		*nsid = ((struct nvme_ns *)disk->private_data)->head->ns_id;
-	return disk;
+		head = ((struct nvme_ns *)disk->private_data)->head;
+	*ns = (struct io_unified_ns) {
+		.disk		= disk,
+		.nsid		= head->ns_id,
+		.lba_size	= 1U << head->lba_shift,
+		.meta_size	= head->ms,
+		.pi_size	= head->pi_type ? head->pi_size : 0,
+		.ext_lba	= head->features & NVME_NS_EXT_LBAS,
+	};
+	return 0;
 }
 
 static const struct io_unified_driver nvme_unified_driver = {
 	.owner		= THIS_MODULE,
-	.get_disk	= nvme_unified_get_disk,
+	.get_ns		= nvme_unified_get_ns,
 	.queue_cmd	= nvme_unified_queue_cmd,
 };
 

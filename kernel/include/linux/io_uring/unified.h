@@ -18,11 +18,13 @@ struct nvme_uring_cmd;
 
 /**
  * struct io_unified_cmd - one command for the driver
- * @cmd:	the command, stable until ->queue_cmd() returns; addr and the
- *		metadata are not looked at, data_len is @len
- * @bvec:	its data, stable until @done
+ * @cmd:	the command, stable until ->queue_cmd() returns; addr and metadata
+ *		are not looked at
+ * @bvec:	its data, cmd->data_len bytes, stable until @done
+ * @meta:	its separate metadata, cmd->metadata_len bytes, stable until @done
  * @nr_bvecs:	0 for a command without data
- * @len:	of the data, bytes
+ * @nr_meta:	0 for a command without separate metadata
+ * @admin:	for the namespace's controller, not for the namespace
  * @nowait:	answer -EAGAIN rather than wait for a tag
  * @may_write:	the device was opened for writing
  * @done:	called once for each command that ->queue_cmd() took, in any
@@ -32,8 +34,10 @@ struct nvme_uring_cmd;
 struct io_unified_cmd {
 	const struct nvme_uring_cmd	*cmd;
 	struct bio_vec			*bvec;
+	struct bio_vec			*meta;
 	u32				nr_bvecs;
-	u32				len;
+	u32				nr_meta;
+	bool				admin;
 	bool				nowait;
 	bool				may_write;
 	void				(*done)(struct io_unified_cmd *cmd,
@@ -43,16 +47,34 @@ struct io_unified_cmd {
 };
 
 /**
+ * struct io_unified_ns - what a region has to know of a namespace
+ * @disk:	its block device, also where it has no capacity
+ * @nsid:	namespace id
+ * @lba_size:	of a block's data, bytes
+ * @meta_size:	of a block's metadata, bytes
+ * @pi_size:	of that, bytes of protection information
+ * @ext_lba:	metadata follows the data of each block in the same buffer
+ */
+struct io_unified_ns {
+	struct gendisk	*disk;
+	u32		nsid;
+	u32		lba_size;
+	u16		meta_size;
+	u16		pi_size;
+	bool		ext_lba;
+};
+
+/**
  * struct io_unified_driver - the NVMe driver
  * @owner:	pinned while a region has one of its devices
- * @get_disk:	the namespace behind an open block or generic node and its id,
- *		NULL if the file is none.  The file keeps it alive.
+ * @get_ns:	the namespace behind an open block or generic node, -ENODEV if
+ *		the file is none.  The file keeps it alive.
  * @queue_cmd:	start a command.  0: @done will be called, or has been.  -errno:
  *		it will not.  Called from task context, may sleep.
  */
 struct io_unified_driver {
 	struct module	*owner;
-	struct gendisk	*(*get_disk)(struct file *file, u32 *nsid);
+	int		(*get_ns)(struct file *file, struct io_unified_ns *ns);
 	int		(*queue_cmd)(struct gendisk *disk,
 				     struct io_unified_cmd *cmd);
 };

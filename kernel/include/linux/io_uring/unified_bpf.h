@@ -16,10 +16,10 @@ struct io_unified_region;
 struct io_unified_ctx {};
 
 /**
- * struct io_unified_buf - a record on its way, or the NVMe command it left in
+ * struct io_unified_buf - data on its way, or the NVMe command it left in
  * @user_data:	of the request that received it, or of the SQE
  * @stream_off:	bytes received from the stream before its first byte
- * @slba:	->complete(): first logical block of the command
+ * @slba:	->complete(), ->tx(): first logical block of the command
  * @len:	payload, bytes
  * @nr_frags:	pieces of memory that hold the payload
  *
@@ -55,6 +55,19 @@ struct io_unified_ops {
 	 * the record.
 	 */
 	int (*rx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
+
+	/**
+	 * @tx: decide about data on its way from storage, or to a socket
+	 * @ctx: the region
+	 * @buf: the data, which the program may change in place
+	 *
+	 * Called from task context, under RCU; must not sleep.  Optional.
+	 *
+	 * Return: IO_UNIFIED_NEXT; IO_UNIFIED_DROP: the request ends there;
+	 * IO_UNIFIED_SEND or IO_UNIFIED_PASS: as the request says, without
+	 * asking further stages.
+	 */
+	int (*tx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
 
 	/**
 	 * @complete: an NVMe command of the pipeline has ended

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Unified I/O regions: from the NIC to records.
+ *
+ * A receive cuts what zcrx hands over into records, which the stages decide
+ * about: to the device, to the application, or back to the NIC.  It runs from
+ * its poll entry only: when there is data, when memory came back, and when its
+ * last command has ended.
+ */
+#include <linux/io_uring.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include <linux/tcp.h>
+#include <net/netdev_rx_queue.h>
+#include <net/page_pool/helpers.h>
+#include <net/sock.h>
+#include <trace/events/io_unified.h>
+
+#include "io_uring.h"
+#include "unified.h"
+#include "zcrx.h"
+
+/*
+ * The application gets the record where it lies.  It answers for each piece,
+ * and until then the piece keeps its buffer.
+ */
+static int io_unified_pass(struct io_unified_stream *s,
+			   struct io_unified_xfer *rec)
+{
+	struct io_unified_region *r = s->region;
+	struct io_unified_xfer *next;
+	u32 i;
+
+	for (i = 0; i < rec->frags.nr; i++) {
+		/* had to be copied together: not in the data area any more */
+		if (!io_unified_is_buf(rec->frags.buf[i]))
+			return -EOPNOTSUPP;
+	}
+	next = io_unified_get_xfer(r);
+	if (!next) {
+		WRITE_ONCE(s->error, -ENOMEM);
+		return -ENOMEM;
+	}
+	s->rec = next;
+
+	rec->result = rec->buf.stream_off;
+	rec->nr_posted = 0;
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		for (i = 0; i < rec->frags.nr; i++)
+			r->app_holds[rec->frags.buf[i]]++;
+		r->nr_app_holds += rec->frags.nr;
+		io_unified_count_add(r, &r->stats.passed, 1, rec->frags.len);
+		io_unified_count_add(r, &r->stats.in_flight, -1,
+				     -(s64)rec->frags.len);
+		io_unified_post_cqe(rec, IO_UNIFIED_CQE_F_RECORD);
+	}
+	percpu_ref_put(&r->ctx->refs);
+	return 0;
+}
+
+/* What becomes of a record: 0, or it stays with the caller */
+static int io_unified_obey(struct io_unified_stream *s,
+			   struct io_unified_xfer *rec, int verdict)
+{
+	if (verdict == IO_UNIFIED_NEXT)
+		verdict = s->dev ? IO_UNIFIED_WRITE : IO_UNIFIED_PASS;
+	if (verdict == IO_UNIFIED_WRITE && s->dev) {
+		io_unified_gather(s, rec);
+		return s->error;
+	}
+	if (verdict == IO_UNIFIED_PASS)
+		return io_unified_pass(s, rec);
+	return verdict == IO_UNIFIED_DROP ? 0 : -EINVAL;
+}
+
+/* A record is complete: ask the stages */
+static void io_unified_record(struct io_unified_stream *s)
+{
+	struct io_unified_region *r = s->region;
+	struct io_unified_xfer *rec = s->rec;
+	int verdict = IO_UNIFIED_NEXT;
+	int ret;
+
+	rec->buf.user_data = s->user_data;
+	rec->buf.stream_off = s->off - rec->frags.len;
+	rec->buf.len = rec->frags.len;
+	rec->buf.nr_frags = rec->frags.nr;
+	rec->nr_recs = 1;
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		io_unified_count_add(r, &r->stats.rx, 1, 0);
+		io_unified_count_add(r, &r->stats.in_flight, 1, 0);
+	}
+
+	if (s->bpf)
+		verdict = io_unified_run(r, rec, IO_UNIFIED_HOOK_RX);
+	trace_io_unified_rx(r->ctx, &rec->buf, verdict);
+	ret = io_unified_obey(s, rec, verdict);
+
+	/* it went on to somebody else, or the gather has taken all of it */
+	if (s->rec != rec || !rec->frags.nr)
+		return;
+	guard(spinlock_irqsave)(&r->lock);
+	if (ret && !s->error)
+		io_unified_stat_add(r, &r->stats.stage_errors, 1);
+	io_unified_account_end(r, s->error ? &r->stats.failed : &r->stats.dropped,
+			       rec);
+}
+
+/*
+ * The buffer that zcrx is looking at is held until it looks at another: zcrx
+ * takes its own reference only after io_unified_rx().
+ */
+static void io_unified_hold_current(struct io_unified_stream *s, u32 buf)
+{
+	struct io_unified_region *r = s->region;
+
+	if (s->held_buf == buf)
+		return;
+	if (buf != IO_UNIFIED_BUF_NONE)
+		io_unified_hold(r, buf);
+	if (s->held_buf != IO_UNIFIED_BUF_NONE) {
+		guard(spinlock_irqsave)(&r->lock);
+		io_unified_unhold(r, s->held_buf);
+	}
+	s->held_buf = buf;
+}
+
+static bool io_unified_rx_begin(struct io_unified_stream *s, u32 len, bool copied)
+{
+	struct io_unified_region *r = s->region;
+	u32 need = IO_UNIFIED_RX_RESERVE;
+
+	guard(spinlock_irqsave)(&r->lock);
+	if (s->error)
+		return false;
+	/* each record of it may become a transfer of its own */
+	if (s->rec_len)
+		need += len / s->rec_len;
+	if (atomic_read(&r->nr_held) >= r->high || r->nr_free < need) {
+		s->refused = true;
+		s->stalled = true;
+		io_unified_stat_add(r, &r->stats.rx_stalls, 1);
+		return false;
+	}
+	io_unified_count_add(r, &r->stats.rx, 0, len);
+	io_unified_count_add(r, &r->stats.in_flight, 0, len);
+	if (copied)
+		io_unified_stat_add(r, &r->stats.copied_bytes, len);
+	return true;
+}
+
+/* The stream ended with an error before it could keep these */
+static void io_unified_lose(struct io_unified_region *r, u32 len)
+{
+	guard(spinlock_irqsave)(&r->lock);
+	io_unified_count_add(r, &r->stats.failed, 0, len);
+	io_unified_count_add(r, &r->stats.in_flight, 0, -(s64)len);
+}
+
+/*
+ * A record in too many pieces is copied together; the application, which gets
+ * them where they lie, gets it as two records.
+ */
+static void io_unified_shorten(struct io_unified_stream *s)
+{
+	if (!s->dev)
+		io_unified_record(s);
+	else if (io_unified_compact(s->rec, 0))
+		WRITE_ONCE(s->error, -ENOMEM);
+}
+
+/*
+ * Payload for the stream of @req: @len bytes at @off of the buffer @niov.  All
+ * of it is taken, or none and zcrx stops reading the socket.
+ *
+ * Context: the task of the ring, with the socket and ->uring_lock locked.
+ */
+bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
+{
+	struct io_unified_stream *s = io_unified_req_stream(req);
+	struct io_unified_region *r = s->region;
+	u32 buf = net_iov_idx(niov);
+	struct bio_vec bv;
+
+	off += (u64)buf << r->buf_shift;
+	/* zcrx copied what the NIC did not place into the area by itself */
+	if (!io_unified_rx_begin(s, len, !niov->desc.pp))
+		return false;
+	io_unified_hold_current(s, buf);
+
+	while (len) {
+		struct io_unified_frags *frags = &s->rec->frags;
+		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(off));
+
+		if (s->rec_len)
+			n = min(n, s->rec_len - frags->len);
+		bvec_set_page(&bv, r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
+			      n, offset_in_page(off));
+		io_unified_frag_add(r, frags, &bv, buf);
+		s->off += n;
+		off += n;
+		len -= n;
+		if (frags->len == s->rec_len || (!s->rec_len && !len))
+			io_unified_record(s);
+		else if (frags->nr >= IO_UNIFIED_MAX_REC_FRAGS)
+			io_unified_shorten(s);
+		if (unlikely(s->error))
+			break;
+	}
+	if (unlikely(len))
+		io_unified_lose(r, len);
+	return true;
+}
+
+/*
+ * A stream
+ */
+
+struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
+						  struct sock *sk)
+{
+	struct io_unified_stream *s = kzalloc_obj(*s, GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	s->rec = io_unified_get_xfer(r);
+	if (!s->rec) {
+		kfree(s);
+		return NULL;
+	}
+	s->region = r;
+	s->sk = sk;
+	s->held_buf = IO_UNIFIED_BUF_NONE;
+	INIT_LIST_HEAD(&s->ready);
+	scoped_guard(spinlock_irqsave, &r->lock)
+		list_add_tail(&s->list, &r->streams);
+	return s;
+}
+
+/* Send what has been gathered; at the end of the stream, all of it */
+static void io_unified_stream_flush(struct io_unified_stream *s)
+{
+	io_unified_hold_current(s, IO_UNIFIED_BUF_NONE);
+	if (s->eof && s->rec->frags.len)
+		io_unified_record(s);
+	if (!s->dev)
+		return;
+	if (!s->error)
+		io_unified_close(s);
+	if (!s->error && s->eof)
+		io_unified_close_last(s);
+	io_unified_issue_list(s->region, &s->ready);
+}
+
+/* Make what has been written durable, once all has been */
+static int io_unified_stream_send_flush(struct io_unified_stream *s)
+{
+	struct io_unified_xfer *x = io_unified_get_xfer(s->region);
+
+	if (!x)
+		return -ENOMEM;
+	x->stream = s;
+	x->dev = s->dev;
+	x->buf.user_data = s->user_data;
+	io_unified_prep_flush(x);
+	io_unified_issue(x);
+	return 0;
+}
+
+/* The request has ended; commands it left behind keep what they need */
+void io_unified_stream_free(struct io_unified_stream *s)
+{
+	struct io_unified_region *r = s->region;
+	struct io_unified_xfer *x, *tmp;
+	bool last;
+
+	io_unified_hold_current(s, IO_UNIFIED_BUF_NONE);
+	if (s->rec->frags.len) {
+		s->rec->nr_recs = 1;
+		guard(spinlock_irqsave)(&r->lock);
+		io_unified_count_add(r, &r->stats.rx, 1, 0);
+		io_unified_count_add(r, &r->stats.in_flight, 1, 0);
+	}
+	io_unified_discard(s, s->rec);
+	if (s->open)
+		io_unified_discard(s, s->open);
+	list_for_each_entry_safe(x, tmp, &s->ready, list) {
+		list_del(&x->list);
+		io_unified_discard(s, x);
+	}
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		list_del(&s->list);
+		s->sk = NULL;
+		last = !s->nr_inflight;
+	}
+	if (last)
+		kfree(s);
+}
+
+/* Its poll entry is on the socket's wait queue: that runs the request again */
+static void io_unified_wake(struct sock *sk)
+{
+	struct socket_wq *wq;
+
+	guard(rcu)();
+	wq = rcu_dereference(sk->sk_wq);
+	if (skwq_has_sleeper(wq))
+		wake_up_interruptible_poll(&wq->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+/* Is there something to come that brings memory back? */
+static bool io_unified_waits(struct io_unified_region *r)
+{
+	lockdep_assert_held(&r->lock);
+
+	return r->nr_inflight || r->nr_app_holds || !list_empty(&r->overflow);
+}
+
+/*
+ * Memory came back, or a stream's last command: who waited for that?  Two wake
+ * ups may be taken for one, and then only what poll tells of the socket counts.
+ * There is data or an end of it in both cases.
+ */
+void io_unified_kick(struct io_unified_region *r)
+{
+	bool low = atomic_read(&r->nr_held) <= r->low || !io_unified_waits(r);
+	struct io_unified_stream *s;
+
+	lockdep_assert_held(&r->lock);
+
+	list_for_each_entry(s, &r->streams, list) {
+		if (!(s->stalled && low) && !(s->draining && !s->nr_inflight))
+			continue;
+		s->stalled = false;
+		s->draining = false;
+		io_unified_wake(s->sk);
+	}
+}
+
+static void io_unified_account_cmd(struct io_unified_xfer *x)
+{
+	struct io_unified_region *r = x->region;
+
+	if (x->status) {
+		io_unified_stat_add(r, &r->stats.nvme_errors, 1);
+		if (!x->stream->error)
+			WRITE_ONCE(x->stream->error,
+				   x->status < 0 ? x->status : -EIO);
+		io_unified_account_end(r, &r->stats.failed, x);
+	} else {
+		io_unified_account_end(r, &r->stats.written, x);
+	}
+}
+
+/*
+ * A command of a stream has ended: account for it, return its memory, and free
+ * the stream if it was the last thing to keep it.
+ *
+ * Context: any, hard interrupts included.
+ */
+void io_unified_stream_done(struct io_unified_xfer *x)
+{
+	struct io_unified_region *r = x->region;
+	struct io_unified_stream *s = x->stream;
+	struct io_ring_ctx *ctx = r->ctx;
+	bool bpf = s->bpf && x->frags.nr;
+	int verdict = IO_UNIFIED_DONE;
+	bool last;
+
+	/* or a program that always retries would keep the ring for ever */
+	if (bpf && !percpu_ref_is_dying(&ctx->refs))
+		verdict = io_unified_run_complete(r, x, x->status);
+	if (verdict == IO_UNIFIED_RETRY) {
+		io_unified_stage(x);
+		return;
+	}
+
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		r->nr_inflight--;
+		s->nr_inflight--;
+		io_unified_account_cmd(x);
+		if (verdict == IO_UNIFIED_NOTIFY) {
+			io_unified_post_cqe(x, IO_UNIFIED_CQE_F_NOTIFY);
+		} else {
+			list_add(&x->list, &r->free);
+			r->nr_free++;
+		}
+		io_unified_kick(r);
+		last = !s->sk && !s->nr_inflight;
+	}
+	if (last)
+		kfree(s);
+	/* @r may go with it */
+	percpu_ref_put(&ctx->refs);
+}
+
+/*
+ * The request
+ */
+
+/*
+ * Once the socket is shut down for reading, by either side, what the stream
+ * will get is what has been received by now.
+ */
+static void io_unified_limit(struct io_unified_stream *s)
+{
+	struct tcp_sock *tp = tcp_sk(s->sk);
+
+	if (s->limited || !(READ_ONCE(s->sk->sk_shutdown) & RCV_SHUTDOWN))
+		return;
+	lock_sock(s->sk);
+	s->left = tp->rcv_nxt - tp->copied_seq;
+	release_sock(s->sk);
+	s->limited = true;
+}
+
+static int io_unified_read(struct io_kiocb *req, struct io_unified_stream *s,
+			   unsigned int issue_flags)
+{
+	unsigned int len = 0;
+	int ret;
+
+	io_unified_limit(s);
+	if (s->limited) {
+		if (!s->left) {
+			s->eof = true;
+			return 0;
+		}
+		len = s->left;
+	}
+	s->refused = false;
+	ret = io_zcrx_recv(req, s->region->ifq, sock_from_file(req->file), 0,
+			   issue_flags, &len);
+	if (s->limited)
+		s->left = len;
+	if (!ret || (s->limited && !s->left))
+		s->eof = true;
+	return ret;
+}
+
+/* All has been sent: wait for it to complete, then end */
+static int io_unified_drain_stream(struct io_kiocb *req,
+				   struct io_unified_stream *s)
+{
+	scoped_guard(spinlock_irq, &s->region->lock) {
+		if (s->nr_inflight) {
+			s->draining = true;
+			return IOU_RETRY;
+		}
+	}
+	if (s->flush && !s->error) {
+		s->flush = false;
+		WRITE_ONCE(s->error, io_unified_stream_send_flush(s));
+		return IOU_REQUEUE;
+	}
+	if (s->error)
+		req_set_fail(req);
+	io_req_set_res(req, s->error ?: s->single ? s->off : 0, 0);
+	return IOU_COMPLETE;
+}
+
+/* The region is full, or there was nothing to copy into */
+static int io_unified_stall(struct io_unified_stream *s)
+{
+	guard(spinlock_irq)(&s->region->lock);
+	/* or nobody would wake it */
+	s->stalled = io_unified_waits(s->region);
+	return s->stalled ? IOU_RETRY : IOU_REQUEUE;
+}
+
+int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
+			  unsigned int issue_flags)
+{
+	int ret;
+
+	/* always from the poll entry, so that no wake up is missed */
+	if (!(issue_flags & IO_URING_F_MULTISHOT))
+		return -EAGAIN;
+	if (s->eof || READ_ONCE(s->error))
+		return io_unified_drain_stream(req, s);
+
+	ret = io_unified_read(req, s, issue_flags);
+	io_unified_stream_flush(s);
+	if (s->eof || READ_ONCE(s->error))
+		return io_unified_drain_stream(req, s);
+	if (s->refused || ret == -ENOMEM)
+		return io_unified_stall(s);
+	if (ret == IOU_REQUEUE || ret == -EAGAIN)
+		return ret;
+	if (ret < 0) {
+		WRITE_ONCE(s->error, ret);
+		return io_unified_drain_stream(req, s);
+	}
+	return IOU_RETRY;
+}

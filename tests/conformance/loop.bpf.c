@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/* loop: a ring's loop that does nothing but drain the region's SQ, for rings.c */
+#include "vmlinux.h"
+#include "unified.bpf.h"
+
+enum { LOOP_CONTINUE, LOOP_STOP };
+
+volatile __u32 stop;		/* set by user space */
+__u64 submitted;
+
+SEC("struct_ops.s/loop_step")
+int BPF_PROG(loop_step, struct iou_ctx *ring, struct iou_loop_params *lp)
+{
+	int nr;
+
+	if (stop)
+		return LOOP_STOP;
+	nr = bpf_io_unified_submit(ring, 8);
+	if (nr > 0)
+		submitted += nr;
+	return LOOP_CONTINUE;
+}
+
+SEC(".struct_ops.link")
+struct io_uring_bpf_ops loop = {
+	.loop_step = (void *)loop_step,
+};
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * rings: the two rings, as the documents' loops use them, in both layouts and in
+ * all three ways to drain the SQ; full rings, and garbage in them.
+ *
+ * Usage: rings BLOCK_NODE LOOP.bpf.o
+ *
+ * The first MiB of the namespace is overwritten.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <bpf/libbpf.h>
+
+#include "region.h"
+#include "tap.h"
+
+#define BUF	4096
+#define DATA	(64 * BUF)
+#define LBA	512
+#define ROUNDS	400	/* indices start at -256 and wrap on the way */
+
+typedef uint32_t u32;
+
+static const char *node;
+
+/* What the two documents leave to the reader */
+static uint32_t load_acquire(const uint32_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+static void store_release(uint32_t *p, uint32_t v)
+{
+	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
+
+/* "Submitting Commands" of the first document, its barrier where it belongs */
+static void doc_submit(struct region *r, unsigned int opcode, uint64_t lba,
+		       uint64_t buffer_offset, unsigned int len,
+		       uint64_t correlation_id)
+{
+	struct io_unified_ring *sq_ring = r->sq;
+	struct io_unified_sqe *sq_entries = r->sqes;
+	char *buffers = r->data;
+
+	/* Get next SQ entry */
+	u32 sq_tail = sq_ring->producer;
+	struct io_unified_sqe *sqe = &sq_entries[sq_tail & sq_ring->ring_mask];
+
+	/* Fill NVMe command */
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->nvme_cmd.opcode = opcode;
+	sqe->nvme_cmd.nsid = 1;
+	sqe->nvme_cmd.addr = (uintptr_t)(buffers + buffer_offset);
+	sqe->nvme_cmd.data_len = len;
+	sqe->nvme_cmd.cdw10 = lba;
+	sqe->nvme_cmd.cdw11 = lba >> 32;
+	sqe->nvme_cmd.cdw12 = len ? len / LBA - 1 : 0;
+
+	sqe->buf_offset = buffer_offset;
+	sqe->user_data = correlation_id;
+
+	/* Submit command */
+	store_release(&sq_ring->producer, sq_tail + 1);
+}
+
+/* "Processing Completions"; false: there is none */
+static bool doc_complete(struct region *r, struct io_unified_cqe *out)
+{
+	struct io_unified_ring *cq_ring = r->cq;
+	struct io_unified_cqe *cq_entries = r->cqes;
+
+	/* Check for completions */
+	u32 cq_head = cq_ring->consumer;
+	if (load_acquire(&cq_ring->producer) != cq_head) {
+		struct io_unified_cqe *cqe = &cq_entries[cq_head & cq_ring->ring_mask];
+
+		/* Process completion */
+		*out = *cqe;
+
+		/* Mark completion as consumed */
+		store_release(&cq_ring->consumer, cq_head + 1);
+		return true;
+	}
+	return false;
+}
+
+static bool doc_wait(struct region *r, struct io_unified_cqe *cqe)
+{
+	uint64_t end = now_ms() + 30000;
+
+	while (!doc_complete(r, cqe)) {
+		if (now_ms() > end)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+static bool on_device(uint64_t lba, const char *want)
+{
+	char *buf = aligned_alloc(4096, BUF);
+	int fd = open(node, O_RDONLY | O_DIRECT);
+	bool same = pread(fd, buf, BUF, lba * LBA) == BUF && !memcmp(buf, want, BUF);
+
+	close(fd);
+	free(buf);
+	return same;
+}
+
+/* Write and read by the documents' loops; enter: who drains is io_uring_enter() */
+static void test_loops(struct region *r, const char *how, bool enter)
+{
+	unsigned int i, bad = 0, start = r->sq->producer;
+	struct io_unified_cqe cqe;
+
+	for (i = 0; i < BUF; i++)
+		r->data[i] = i * 7 + start;
+	for (i = 0; i < ROUNDS && bad < 3; i++) {
+		doc_submit(r, 1, i % 16 * 8, 0, BUF, i);
+		if (enter)
+			ring_enter(r->ring);
+		if (!doc_wait(r, &cqe) || cqe.status || cqe.user_data != i ||
+		    cqe.len != BUF || cqe.dma_addr)
+			bad++;
+	}
+	ok(!bad, "%s: the documents' loops write", how);
+	ok(start > r->sq->producer && start > r->cq->producer,
+	   "%s: ... across the wrap of the indices", how);
+	ok(on_device(15 * 8, r->data), "%s: ... and the block device reads it", how);
+	doc_submit(r, 2, 15 * 8, BUF, BUF, 4711);
+	if (enter)
+		ring_enter(r->ring);
+	ok(doc_wait(r, &cqe) && cqe.user_data == 4711 && cqe.dma_addr == BUF &&
+	   !memcmp(r->data, r->data + cqe.dma_addr, BUF),
+	   "%s: a read is at buffers + dma_addr", how);
+
+	/* a batch, with the cached index as it is meant */
+	r->sq->cached_producer = r->sq->producer;
+	for (i = 0; i < 32; i++) {
+		struct io_unified_sqe *sqe =
+			&r->sqes[r->sq->cached_producer++ & r->sq->ring_mask];
+
+		memset(sqe, 0, sizeof(*sqe));
+		sqe->nvme_cmd.opcode = 2;
+		sqe->nvme_cmd.nsid = 1;
+		sqe->nvme_cmd.data_len = LBA;
+		sqe->nvme_cmd.cdw10 = i;
+		sqe->buf_offset = i * LBA;
+		sqe->user_data = i;
+	}
+	store_release(&r->sq->producer, r->sq->cached_producer);
+	if (enter)
+		ring_enter(r->ring);
+	for (i = 0, bad = 0; i < 32; i++)
+		bad += !doc_wait(r, &cqe) || cqe.status || cqe.len != LBA;
+	ok(!bad, "%s: a batch of 32", how);
+}
+
+static void open_or_bail(struct region *r, int ret)
+{
+	if (ret)
+		bail_out("register on %s (ring %d): %s", node, r->ring, strerror(-ret));
+}
+
+static void test_enter(int fd)
+{
+	struct region r;
+
+	open_or_bail(&r, region_open_ifq(&r, node, DATA, 0));
+	test_loops(&r, "IFQ layout, io_uring_enter()", true);
+	region_close(&r);
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	test_loops(&r, "control page layout, io_uring_enter()", true);
+	region_close(&r);
+}
+
+/* A field of /proc/PID/stat, counted from 1, after the name */
+static unsigned long long proc_stat(int pid, int field, char *state)
+{
+	unsigned long long v[60] = { };
+	char path[64], buf[1024], *p;
+	int n = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (!f || !fgets(buf, sizeof(buf), f))
+		bail_out("%s: %s", path, strerror(errno));
+	fclose(f);
+	p = strrchr(buf, ')') + 2;
+	*state = *p;
+	for (p = strtok(p, " "); p && n < 50; p = strtok(NULL, " "))
+		v[3 + n++] = strtoull(p, NULL, 10);
+	return v[field];
+}
+
+static int poller_pid(struct region *r)
+{
+	char path[64], line[256];
+	int pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", r->ring);
+	f = fopen(path, "r");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "UnifiedPoller: %d", &pid);
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+static bool wait_flag(struct region *r, unsigned int flag, unsigned int ms)
+{
+	uint64_t end = now_ms() + ms;
+
+	while ((__atomic_load_n(&r->sq->flags, __ATOMIC_ACQUIRE) &
+		IO_UNIFIED_RING_NEED_WAKEUP) != flag)
+		if (now_ms() > end)
+			return false;
+	return true;
+}
+
+static void test_poller(int fd)
+{
+	unsigned long long before;
+	struct io_unified_cqe cqe;
+	struct region r;
+	char state;
+	int pid;
+
+	/* not one system call in the loops */
+	open_or_bail(&r, region_open_ifq(&r, node, DATA, IO_UNIFIED_REG_POLL));
+	test_loops(&r, "IFQ layout, poller", false);
+	region_close(&r);
+	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
+	test_loops(&r, "control page layout, poller", false);
+
+	pid = poller_pid(&r);
+	ok(pid > 0, "fdinfo has the poller's PID");
+	ok(wait_flag(&r, IO_UNIFIED_RING_NEED_WAKEUP, 20000),
+	   "the poller goes to sleep when idle, and says so");
+	while (proc_stat(pid, 3, &state), state == 'R')
+		sched_yield();
+	before = proc_stat(pid, 15, &state);
+	usleep(500000);
+	ok(proc_stat(pid, 15, &state) == before && state == 'I',
+	   "... and uses no CPU then");
+	doc_submit(&r, 2, 0, 0, BUF, 1);
+	ok(!doc_complete(&r, &cqe), "what is submitted then waits");
+	ring_enter(r.ring);
+	ok(doc_wait(&r, &cqe) && !cqe.status, "... until io_uring_enter() wakes it");
+	ok(wait_flag(&r, IO_UNIFIED_RING_NEED_WAKEUP, 20000), "it goes to sleep again");
+	ring_enter(r.ring);
+	ok(r.sq->flags & IO_UNIFIED_RING_NEED_WAKEUP,
+	   "io_uring_enter() for something else does not wake it");
+	ok(!region_close(&r), "a region with a poller is unregistered");
+
+	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, REGION_USER));
+	pid = poller_pid(&r);
+	close(r.ring);
+	while (!kill(pid, 0))
+		sched_yield();
+	ok(1, "a ring that is closed takes its poller with it");
+}
+
+/* The documents' loops beside a thread that sits in the ring's BPF loop */
+struct bpf_side {
+	struct region	*r;
+	uint32_t	*stop;
+};
+
+static void *bpf_user(void *arg)
+{
+	struct bpf_side *side = arg;
+
+	test_loops(side->r, "BPF", false);
+	__atomic_store_n(side->stop, 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+static void test_bpf(int fd, const char *path)
+{
+	struct bpf_object *obj = bpf_object__open(path);
+	struct bpf_side side;
+	struct bpf_link *link;
+	struct bpf_map *map;
+	struct region r;
+	pthread_t thread;
+	uint64_t *bss;
+	size_t size;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER));
+	if (!obj)
+		bail_out("%s: %s", path, strerror(errno));
+	map = bpf_object__find_map_by_name(obj, "loop");
+	/* behind the one function */
+	*(int *)(bpf_map__initial_value(map, &size) + sizeof(void *)) = r.ring;
+	if (bpf_object__load(obj))
+		bail_out("%s: %s", path, strerror(errno));
+	link = bpf_map__attach_struct_ops(map);
+	if (!link)
+		bail_out("attach the loop: %s", strerror(errno));
+	bss = bpf_map__initial_value(bpf_object__find_map_by_name(obj, ".bss"), &size);
+	side.r = &r;
+	side.stop = (uint32_t *)bss;
+	pthread_create(&thread, NULL, bpf_user, &side);
+	ok(!ring_enter(r.ring), "the ring's BPF loop runs until it is told to stop");
+	pthread_join(thread, NULL);
+	ok(size >= 16 && bss[1] == ROUNDS + 1 + 32, "... and submitted all that there was");
+	bpf_link__destroy(link);
+	bpf_object__close(obj);
+	region_close(&r);
+}
+
+/* --- rings that are full -------------------------------------------------- */
+
+static void test_len(int fd)
+{
+	struct io_unified_sqe sqe = { .nvme_cmd = {
+		.opcode = 2, .nsid = 1, .data_len = BUF } };
+	struct io_unified_cqe cqe;
+	struct region r;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	cqe = region_run(&r, &sqe);
+	ok(!cqe.status && cqe.len == LBA,
+	   "len is what was transferred, not the room that there was");
+	region_close(&r);
+}
+
+static void test_full(int fd)
+{
+	unsigned int i, done = 0, again = 0, bad = 0;
+	struct io_unified_cqe cqe;
+	struct region r;
+	u32 cached;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	cached = r.sq->cached_consumer = r.cq->cached_consumer = 0xabcdef;
+	for (i = 0; i < REGION_ENTRIES; i++)
+		doc_submit(&r, 2, i, 0, LBA, i);
+	ok(r.sq->producer - r.sq->consumer == REGION_ENTRIES, "an SQ can be filled");
+	ring_enter(r.ring);
+	ok(r.sq->producer == r.sq->consumer, "... and is drained at once");
+
+	/* nobody consumes, twice as much as the CQ has room for */
+	for (i = 0; i < REGION_ENTRIES; i++)
+		doc_submit(&r, 2, i, 0, LBA, REGION_ENTRIES + i);
+	ring_enter(r.ring);
+	while (!(load_acquire(&r.cq->flags) & IO_UNIFIED_RING_CQ_OVERFLOW))
+		sched_yield();
+	ok(load_acquire(&r.cq->producer) - r.cq->consumer == REGION_ENTRIES,
+	   "a CQ that nobody consumes fills up, and says that there is more");
+	for (i = 0; i < 4; i++)
+		doc_submit(&r, 2, i, 0, LBA, 2 * REGION_ENTRIES + i);
+	while (done < 2 * REGION_ENTRIES + 4 && again < 100000) {
+		if (!doc_complete(&r, &cqe)) {
+			ring_enter(r.ring);
+			again++;
+			continue;
+		}
+		bad += cqe.status || cqe.len != LBA;
+		done++;
+	}
+	ok(done == 2 * REGION_ENTRIES + 4 && !bad, "nothing is lost when it is full");
+	ring_enter(r.ring);
+	ok(!r.cq->flags, "the flag is gone when all has arrived");
+	ok(r.stats->cq_overflows >= REGION_ENTRIES, "... and how many waited is counted");
+	ok(r.sq->cached_consumer == cached && r.cq->cached_consumer == cached,
+	   "the kernel leaves cached_* alone");
+
+	/* more than the SQ has: the entries are what they are, but never beyond */
+	for (i = 0; i < REGION_ENTRIES; i++)
+		memset(&r.sqes[i], 0xff, sizeof(r.sqes[i]));
+	store_release(&r.sq->producer, r.sq->producer + 1000000);
+	ring_enter(r.ring);
+	for (i = 0; i < REGION_ENTRIES; i++)
+		bad += !doc_wait(&r, &cqe) || cqe.status != IO_UNIFIED_STATUS_HOST;
+	ok(!bad && !doc_complete(&r, &cqe),
+	   "a producer that runs ahead submits the whole SQ, and once");
+	region_close(&r);
+}
+
+static void test_hostile(int fd)
+{
+	struct io_unified_cqe cqe;
+	unsigned int seed = 1, i, round;
+	struct region r;
+	u32 head;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	head = r.sq->consumer;
+	r.sq->ring_mask = r.cq->ring_mask = ~0ull;
+	r.sq->ring_entries = r.cq->ring_entries = 7;
+	r.sq->ring_size = r.cq->ring_size = 1;
+	memset(&r.sqes[head % REGION_ENTRIES], 0, sizeof(*r.sqes));
+	r.sqes[head % REGION_ENTRIES].nvme_cmd.nsid = 1;
+	r.sqes[head % REGION_ENTRIES].user_data = 42;
+	store_release(&r.sq->producer, head + 1);
+	ring_enter(r.ring);
+	r.cq->ring_mask = REGION_ENTRIES - 1;
+	ok(doc_wait(&r, &cqe) && cqe.user_data == 42 && !cqe.status,
+	   "what user space writes to masks and sizes is not looked at");
+
+	for (round = 0; round < 500; round++) {
+		for (i = 0; i < 64; i++) {
+			seed = seed * 1103515245 + 12345;
+			((u32 *)r.sqes)[(seed >> 8) % (REGION_ENTRIES * 32)] = seed;
+		}
+		seed = seed * 1103515245 + 12345;
+		r.sq->producer = seed;
+		r.sq->consumer = r.cq->producer = r.cq->consumer = seed >> 3;
+		ring_enter(r.ring);
+	}
+	ok(r.stats->sq_invalid, "garbage in the rings is refused, and counted");
+	ok(!region_close(&r), "... and the region can still be unregistered");
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	region_close(&r);
+}
+
+int main(int argc, char **argv)
+{
+	int fd;
+
+	if (argc != 3) {
+		fprintf(stderr, "usage: rings BLOCK_NODE LOOP.bpf.o\n");
+		return 2;
+	}
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	node = argv[1];
+	fd = open(node, O_RDWR);
+	if (fd < 0)
+		bail_out("%s: %s", node, strerror(errno));
+	test_enter(fd);
+	test_poller(fd);
+	test_bpf(fd, argv[2]);
+	test_len(fd);
+	test_full(fd);
+	test_hostile(fd);
+	return tap_end();
+}
