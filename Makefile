@@ -22,7 +22,9 @@ BPFTOOL	?= bpftool
 PKG_CONFIG ?= pkg-config
 PREFIX	?= /usr/local
 DESTDIR	?=
+VERSION	:= $(shell sed -n 's/^.define SLUICE_VERSION[[:space:]]*"\(.*\)"/\1/p' loader/main.c)
 SBINDIR	?= $(PREFIX)/sbin
+PCDIR	?= $(PREFIX)/lib/pkgconfig
 MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
 
@@ -37,7 +39,7 @@ endif
 
 WARN	:= -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS	?= -O2 -g
-ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Ikernel/include/uapi -I$(BUILD)/skel -Iloader \
+ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ikernel/include/uapi -I$(BUILD)/skel -Iloader \
 	$(shell $(PKG_CONFIG) --cflags libbpf liburing libxdp blkid json-c libmnl libcap)
 LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap)
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
@@ -111,11 +113,18 @@ $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 
 install: all
 	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(SBINDIR)/sluice
-	install -D -m 644 Documentation/sluice.8 $(DESTDIR)$(MANDIR)/man8/sluice.8
+	for page in Documentation/*.[1-9]; do \
+		install -D -m 644 "$$page" \
+			"$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; \
+	done
+	install -D -m 644 include/sluice/sluice.h $(DESTDIR)$(INCDIR)/sluice/sluice.h
 	install -D -m 644 bpf/unified.bpf.h $(DESTDIR)$(INCDIR)/sluice/unified.bpf.h
 	install -D -m 644 vmlinux.h $(DESTDIR)$(INCDIR)/sluice/vmlinux.h
 	install -D -m 644 kernel/include/uapi/linux/io_uring/unified.h \
 		$(DESTDIR)$(INCDIR)/sluice/linux/io_uring/unified.h
+	install -d $(DESTDIR)$(PCDIR)
+	sed 's,@PREFIX@,$(PREFIX),; s,@INCDIR@,$(INCDIR),; s,@VERSION@,$(VERSION),' \
+		include/sluice/sluice.pc.in >$(DESTDIR)$(PCDIR)/sluice.pc
 
 clean:
 	rm -rf build

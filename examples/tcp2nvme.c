@@ -25,11 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <linux/io_uring/unified.h>
+#include <sluice/sluice.h>
 
 #define REGION_SIZE	(32 << 20)
 
@@ -49,9 +47,8 @@ static int listen_on(int port)
 	return fd;
 }
 
-static struct io_unified_ctrl *region_create(struct io_uring *ring,
-					     const char *ifname, int queue,
-					     const char *nvme)
+static void region_create(struct sluice *s, struct io_uring *ring,
+			  const char *ifname, int queue, const char *nvme)
 {
 	struct io_uring_unified_region_reg reg = {
 		.sq_entries	= 64,
@@ -61,22 +58,17 @@ static struct io_unified_ctrl *region_create(struct io_uring *ring,
 		.net_ifindex	= if_nametoindex(ifname),
 		.net_rxq	= queue,
 	};
-	void *ctrl;
+	int ret;
 
 	if (reg.nvme_fd < 0)
 		err(1, "%s", nvme);
 	if (!reg.net_ifindex)
 		err(1, "%s", ifname);
-	if (syscall(__NR_io_uring_register, ring->ring_fd,
-		    IORING_REGISTER_UNIFIED_REGION, &reg, 1) < 0)
-		err(1, "register region: %s queue %d, %s", ifname, queue, nvme);
+	ret = sluice_register(s, ring, &reg);
+	if (ret)
+		errx(1, "register region: %s queue %d, %s: %s", ifname, queue,
+		     nvme, strerror(-ret));
 	close(reg.nvme_fd);	/* the region has its own reference */
-
-	ctrl = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ring->ring_fd,
-		    IORING_MAP_OFF_UNIFIED_REGION);
-	if (ctrl == MAP_FAILED)
-		err(1, "mmap of the control page");
-	return ctrl;
 }
 
 static int receive(struct io_uring *ring, int fd, unsigned int record, __u64 lba)
@@ -85,11 +77,10 @@ static int receive(struct io_uring *ring, int fd, unsigned int record, __u64 lba
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	io_uring_prep_rw(IORING_OP_UNIFIED, sqe, fd, NULL, record,
-			 IORING_UNIFIED_OP_NETWORK | IORING_UNIFIED_OP_NVME);
-	sqe->ioprio = IORING_RECV_MULTISHOT;
+	if (!sqe)
+		errx(1, "no SQE");
+	sluice_prep_recv_multishot(sqe, fd, IORING_UNIFIED_OP_NVME, record, lba);
 	sqe->rw_flags = IORING_UNIFIED_F_FLUSH;
-	sqe->addr3 = lba;
 
 	do {
 		ret = io_uring_submit_and_wait(ring, 1);
@@ -103,9 +94,9 @@ static int receive(struct io_uring *ring, int fd, unsigned int record, __u64 lba
 
 int main(int argc, char **argv)
 {
-	const struct io_unified_ctrl *ctrl;
-	const struct io_unified_stats *st;
+	struct io_unified_stats st;
 	struct io_uring ring;
+	struct sluice s;
 	int lfd, fd, ret;
 
 	if (argc < 5)
@@ -114,7 +105,7 @@ int main(int argc, char **argv)
 				  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32);
 	if (ret)
 		errx(1, "io_uring: %s", strerror(-ret));
-	ctrl = region_create(&ring, argv[1], atoi(argv[2]), argv[3]);
+	region_create(&s, &ring, argv[1], atoi(argv[2]), argv[3]);
 
 	lfd = listen_on(atoi(argv[4]));
 	fprintf(stderr, "listening\n");
@@ -124,11 +115,11 @@ int main(int argc, char **argv)
 	ret = receive(&ring, fd, argc > 5 ? atoi(argv[5]) : 4096,
 		      argc > 6 ? strtoull(argv[6], NULL, 0) : 0);
 
-	st = &ctrl->stats;
+	sluice_stats(&s, &st);
 	printf("received %llu written %llu failed %llu in flight %llu copied %llu padded %llu commands %llu stalls %llu\n",
-	       st->rx.bytes, st->written.bytes, st->failed.bytes,
-	       st->in_flight.bytes, st->copied_bytes, st->padded_bytes,
-	       st->nvme_cmds, st->rx_stalls);
+	       st.rx.bytes, st.written.bytes, st.failed.bytes,
+	       st.in_flight.bytes, st.copied_bytes, st.padded_bytes,
+	       st.nvme_cmds, st.rx_stalls);
 	if (ret)
 		errx(1, "%s", strerror(-ret));
 	return 0;
