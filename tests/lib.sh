@@ -14,12 +14,16 @@ mkdir -p "$dir"
 
 fail() { echo "not ok - $*" >&2; exit 1; }
 
-# machine [OPTIONS] -- COMMAND...: run it in a machine with a namespace of 1 GiB
-# of which nothing is written
+# vm [OPTIONS] -- COMMAND...: run it in a machine with the kernel of the tests
+vm() {
+	tests/vm/run --kernel "$kernel" --log "$dir/kernel.log" --out "$dir" "$@"
+}
+
+# machine [OPTIONS] -- COMMAND...: the same with a namespace of 1 GiB of which
+# nothing is written
 machine() {
 	truncate -s 1G "$dir/disk.img"
-	tests/vm/run --kernel "$kernel" --log "$dir/kernel.log" --out "$dir" \
-		--disk "$dir/disk.img${disk_options:-}" "$@"
+	vm --disk "$dir/disk.img${disk_options:-}" "$@"
 }
 
 # data BYTES: something to send; every third record of 4096 bytes begins with

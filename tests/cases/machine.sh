@@ -5,7 +5,6 @@
 # the kernel's log, and that no QEMU is left, however it ends.
 . "$(dirname "$0")/../lib.sh"
 kernel=$(tests/vm/kernel plain)
-vm() { tests/vm/run --kernel "$kernel" --log "$dir/kernel.log" --out "$dir" "$@"; }
 # not those of others who use this machine
 left() { pgrep -f "qemu-system.*sluice-test-$$" >/dev/null; }
 mark=(--append "sluice-test-$$")
