@@ -82,7 +82,7 @@ $(BUILD)/examples/%: examples/%.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
 # programs of the tests, for the virtual machine
-TESTS_COMMON := $(addprefix tests/conformance/,region.c)
+TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
 TEST_BPF := $(wildcard tests/conformance/*.bpf.c)
 vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o)

@@ -25,7 +25,7 @@ struct io_zcrx_mem;
 				 IORING_UNIFIED_F_SEND)
 
 /* Pieces of memory in one command or record */
-#define IO_UNIFIED_MAX_FRAGS	64
+#define IO_UNIFIED_MAX_FRAGS	65	/* 256 KiB, wherever they begin */
 /* A record in more pieces than that is copied together */
 #define IO_UNIFIED_MAX_REC_FRAGS	32
 /* Bytes the gather aims at for a command */
@@ -34,7 +34,7 @@ struct io_zcrx_mem;
 #define IO_UNIFIED_MAX_REC_LEN	SZ_64K
 
 /* Pieces of memory that separate metadata may be in */
-#define IO_UNIFIED_MAX_META	4
+#define IO_UNIFIED_MAX_META	5
 /* Free transfers that one piece of payload may need at most */
 #define IO_UNIFIED_RX_RESERVE	8
 

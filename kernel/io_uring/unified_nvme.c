@@ -189,13 +189,33 @@ static int io_unified_own(struct io_unified_region *r, u64 off, u32 *buf)
 	return 0;
 }
 
+/*
+ * Append a piece of a page, to the one before it where it goes on in memory;
+ * false: there are @max already.
+ */
+static bool io_unified_add_piece(struct bio_vec *bv, u32 *nr, u32 max,
+				 struct page *page, u32 off, u32 len, bool merge)
+{
+	struct bio_vec *prev = *nr ? &bv[*nr - 1] : NULL;
+
+	if (merge && prev && bvec_phys(prev) + prev->bv_len ==
+			     page_to_phys(page) + off) {
+		prev->bv_len += len;
+		return true;
+	}
+	if (*nr == max)
+		return false;
+	bvec_set_page(&bv[(*nr)++], page, len, off);
+	return true;
+}
+
 /* The data of a command or request: a range that is the application's */
 int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 {
 	struct io_unified_region *r = x->region;
 	struct io_unified_frags *frags = &x->frags;
 	u32 max = x->dev ? x->dev->max_frags : IO_UNIFIED_MAX_FRAGS;
-	u32 left = len, buf;
+	u32 left = len, nr, buf;
 
 	lockdep_assert_held(&r->ctx->uring_lock);
 
@@ -203,23 +223,19 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 		return -EFAULT;
 
 	while (left) {
-		struct page *page = r->mr.pages[r->data_page + (off >> PAGE_SHIFT)];
 		u32 n = min_t(u32, left, PAGE_SIZE - offset_in_page(off));
-		struct bio_vec *prev = &frags->bv[frags->nr - 1];
 		int ret = io_unified_own(r, off, &buf);
 
 		if (ret)
 			return ret;
-		if (frags->nr && frags->buf[frags->nr - 1] == buf &&
-		    bvec_phys(prev) + prev->bv_len ==
-		    page_to_phys(page) + offset_in_page(off)) {
-			prev->bv_len += n;
-		} else {
-			if (frags->nr == max)
-				return -EINVAL;
-			bvec_set_page(&frags->bv[frags->nr], page, n,
-				      offset_in_page(off));
-			frags->buf[frags->nr++] = buf;
+		nr = frags->nr;
+		if (!io_unified_add_piece(frags->bv, &frags->nr, max,
+					  r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
+					  offset_in_page(off), n,
+					  nr && frags->buf[nr - 1] == buf))
+			return -EINVAL;
+		if (frags->nr > nr) {
+			frags->buf[nr] = buf;
 			if (buf != IO_UNIFIED_BUF_NONE)
 				io_unified_hold(r, buf);
 		}
@@ -236,22 +252,20 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 int io_unified_meta_range(struct io_unified_xfer *x, u64 off, u32 len)
 {
 	struct io_unified_region *r = x->region;
-	u32 nr = 0;
 
 	if (off < r->user_off || off > r->data_size || len > r->data_size - off)
 		return -EFAULT;
 	while (len) {
 		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(off));
 
-		if (nr == IO_UNIFIED_MAX_META)
+		if (!io_unified_add_piece(x->meta, &x->cmd.nr_meta,
+					  IO_UNIFIED_MAX_META,
+					  r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
+					  offset_in_page(off), n, true))
 			return -EINVAL;
-		bvec_set_page(&x->meta[nr++],
-			      r->mr.pages[r->data_page + (off >> PAGE_SHIFT)], n,
-			      offset_in_page(off));
 		off += n;
 		len -= n;
 	}
-	x->cmd.nr_meta = nr;
 	return 0;
 }
 
@@ -269,6 +283,9 @@ void io_unified_prep_rw(struct io_unified_xfer *x, u8 opcode, u64 lba)
 		.cdw11		= upper_32_bits(lba),
 		.cdw12		= (x->frags.len >> dev->lba_shift) - 1,
 	};
+	/* the controller takes care of protection information */
+	if (dev->ns.pi_only)
+		x->nvme.cdw12 |= NVME_RW_PRINFO_PRACT << 16;
 }
 
 void io_unified_prep_flush(struct io_unified_xfer *x)
@@ -300,6 +317,8 @@ static void io_unified_done(struct io_unified_cmd *cmd, int status, u64 result)
 
 	x->status = status;
 	x->result = result;
+	if (!x->stream && !x->req)
+		x->buf.len = cmd->len;
 	if (x->stream) {
 		io_unified_stream_done(x);
 		return;
@@ -335,6 +354,7 @@ static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 	x->cmd.admin = x->admin;
 	x->cmd.nowait = nowait;
 	x->cmd.may_write = x->dev->file->f_mode & FMODE_WRITE;
+	x->cmd.exact = x->stream || x->req;
 	x->cmd.done = io_unified_done;
 	return r->drv->queue_cmd(x->dev->ns.disk, &x->cmd);
 }

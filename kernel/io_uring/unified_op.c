@@ -66,8 +66,9 @@ static int io_unified_check_dev(struct io_unified_region *r,
 
 	if (ureq->dev >= r->nr_devs)
 		return -ENODEV;
-	/* blocks with metadata in between are for commands of the SQ */
-	if (!dev->nr_lbas || dev->ns.ext_lba || dev->ns.lba_size > PAGE_SIZE)
+	/* metadata of the user's own is for commands of the SQ */
+	if (!dev->nr_lbas || dev->ns.ext_lba || dev->ns.lba_size > PAGE_SIZE ||
+	    (dev->ns.meta_size && !dev->ns.pi_only))
 		return -EOPNOTSUPP;
 	if (ureq->lba >= dev->nr_lbas)
 		return -EINVAL;

@@ -11,7 +11,6 @@
 #include <linux/kernel.h>
 #include <linux/kthread.h>
 #include <linux/nospec.h>
-#include <linux/nvme.h>
 #include <linux/sched.h>
 #include <trace/events/io_unified.h>
 
@@ -126,45 +125,11 @@ void io_unified_post_cqe(struct io_unified_xfer *x, u32 flags)
 	trace_io_unified_ring_full(r->ctx, r->cq_tail, x->buf.user_data);
 }
 
-/*
- * What the device is going to transfer, in *@len.  One that uses PRPs does not
- * know where the memory ends, so it must not be told to go beyond.
- */
-static bool io_unified_fits(const struct io_unified_xfer *x, u32 *len)
-{
-	const struct io_unified_ns *ns = &x->dev->ns;
-	const struct nvme_uring_cmd *cmd = &x->nvme;
-	u64 nlb = (cmd->cdw12 & 0xffff) + 1;
-	bool pract = (cmd->cdw12 & NVME_RW_PRINFO_PRACT << 16) &&
-		     ns->meta_size == ns->pi_size;
-	u64 data = nlb * ns->lba_size, meta = 0;
-
-	switch (cmd->opcode) {
-	case nvme_cmd_write:
-	case nvme_cmd_read:
-	case nvme_cmd_compare:
-	case nvme_cmd_zone_append:
-		break;
-	default:
-		*len = cmd->data_len;
-		return true;
-	}
-	/* with PRACT the controller makes and takes away what is only PI */
-	if (ns->ext_lba && !pract)
-		data += nlb * ns->meta_size;
-	else if (!pract)
-		meta = nlb * ns->meta_size;
-	*len = data;
-	return data <= cmd->data_len &&
-	       (!cmd->metadata_len || meta <= cmd->metadata_len);
-}
-
 /* @sqe is the kernel's copy */
 static int io_unified_prep_sqe(struct io_unified_xfer *x,
 			       const struct io_unified_sqe *sqe)
 {
 	struct io_unified_region *r = x->region;
-	u32 len = sqe->nvme_cmd.data_len;
 	int ret;
 
 	x->buf.user_data = sqe->user_data;
@@ -183,8 +148,6 @@ static int io_unified_prep_sqe(struct io_unified_xfer *x,
 		return -EINVAL;
 	if (x->admin && !(r->reg_flags & IO_UNIFIED_REG_ADMIN))
 		return -EACCES;
-	if (!x->admin && !io_unified_fits(x, &len))
-		return -EINVAL;
 	if (x->nvme.metadata_len) {
 		ret = io_unified_meta_range(x, sqe->meta_offset,
 					    x->nvme.metadata_len);
@@ -193,9 +156,7 @@ static int io_unified_prep_sqe(struct io_unified_xfer *x,
 	}
 	if (!x->nvme.data_len)
 		return 0;
-	ret = io_unified_range(x, sqe->buf_offset, x->nvme.data_len);
-	x->buf.len = len;
-	return ret;
+	return io_unified_range(x, sqe->buf_offset, x->nvme.data_len);
 }
 
 /* The application gives back a piece of a record */

@@ -18,7 +18,7 @@
 #include "zcrx.h"
 
 /* So that a record and a block can always be completed */
-#define IO_UNIFIED_MIN_BUFS	(2 * IO_UNIFIED_MAX_FRAGS)
+#define IO_UNIFIED_MIN_BUFS	128
 
 /* The pages of the data area that are the NIC's, mapped for its device */
 int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem)

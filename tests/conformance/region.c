@@ -16,6 +16,8 @@
 #define PAGES(n)	(((n) + 4095ul) & ~4095ul)
 #define WAIT_MS		60000
 
+unsigned int region_idle_ms = 60000;
+
 int ring_create(unsigned int entries, unsigned int flags)
 {
 	struct io_uring_params p = { .flags = flags };
@@ -46,7 +48,7 @@ int region_open(struct region *r, int nvme_fd, size_t data_size,
 		.cq_entries	= REGION_ENTRIES,
 		.nvme_fd	= nvme_fd,
 		.flags		= reg_flags,
-		.sq_idle	= reg_flags & IO_UNIFIED_REG_POLL ? REGION_IDLE_MS : 0,
+		.sq_idle	= reg_flags & IO_UNIFIED_REG_POLL ? region_idle_ms : 0,
 	};
 	struct io_unified_ctrl *ctrl;
 	int ret;
@@ -61,6 +63,11 @@ int region_open(struct region *r, int nvme_fd, size_t data_size,
 	if (how & REGION_USER) {
 		r->base = mmap(NULL, r->size, PROT_READ | PROT_WRITE,
 			       MAP_ANONYMOUS | MAP_SHARED, -1, 0);
+		/* the odd pages first: neighbours are none in physical memory */
+		for (size_t i = 0; i < r->size / 4096; i += 2)
+			r->base[(i + 1) * 4096 % r->size] = 0;
+		for (size_t i = 0; i < r->size / 4096; i += 2)
+			r->base[i * 4096] = 0;
 		rd.user_addr = (uintptr_t)r->base;
 		rd.size = r->size;
 		rd.flags = IORING_MEM_REGION_TYPE_USER;
@@ -101,7 +108,7 @@ int region_open_ifq(struct region *r, const char *path, size_t data_size,
 		.buffer_entries		= data_size / 4096,
 		.buffer_entry_size	= 4096,
 		.flags			= reg_flags,
-		.sq_idle		= reg_flags & IO_UNIFIED_REG_POLL ? REGION_IDLE_MS : 0,
+		.sq_idle		= reg_flags & IO_UNIFIED_REG_POLL ? region_idle_ms : 0,
 	};
 	int ret;
 
@@ -172,15 +179,24 @@ uint64_t now_ms(void)
 	return ts.tv_sec * 1000ull + ts.tv_nsec / 1000000;
 }
 
+void be_patient(uint64_t begin)
+{
+	/* who polls for long takes the CPU from those it waits for */
+	if (now_ms() - begin < 20)
+		sched_yield();
+	else
+		usleep(2000);
+}
+
 int region_reap(struct region *r, struct io_unified_cqe *cqe, unsigned int ms)
 {
 	unsigned int head = r->cq->consumer;
-	uint64_t end = now_ms() + ms;
+	uint64_t begin = now_ms();
 
 	while (__atomic_load_n(&r->cq->producer, __ATOMIC_ACQUIRE) == head) {
-		if (now_ms() > end)
+		if (now_ms() - begin > ms)
 			return -ETIME;
-		sched_yield();
+		be_patient(begin);
 	}
 	*cqe = r->cqes[head & r->cq->ring_mask];
 	__atomic_store_n(&r->cq->consumer, head + 1, __ATOMIC_RELEASE);

@@ -31,7 +31,8 @@ int ring_enter(int ring);
 #define REGION_ENTRIES	64
 #define REGION_USER	1	/* the memory is ours, not the kernel's */
 #define REGION_DEFER	2	/* on a ring with DEFER_TASKRUN */
-#define REGION_IDLE_MS	100	/* of the poller, with IO_UNIFIED_REG_POLL */
+/* Of the poller, with IO_UNIFIED_REG_POLL: it does not sleep where that is long */
+extern unsigned int region_idle_ms;
 
 /*
  * A region with data_size bytes of data, on a ring without flags unless how says
@@ -56,5 +57,7 @@ int region_reap(struct region *r, struct io_unified_cqe *cqe, unsigned int ms);
 struct io_unified_cqe region_run(struct region *r, const struct io_unified_sqe *sqe);
 
 uint64_t now_ms(void);
+/* Between two looks at what changes without an event, which began at begin */
+void be_patient(uint64_t begin);
 
 #endif /* _REGION_H */

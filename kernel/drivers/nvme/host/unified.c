@@ -50,8 +50,9 @@ static int nvme_unified_map_meta(struct request *req,
 	for (i = 0; i < ucmd->nr_meta && !ret; i++) {
 		const struct bio_vec *bv = &ucmd->meta[i];
 
-		/* more pieces than the controller can take */
-		if (bio_integrity_add_page(req->bio, bv->bv_page, bv->bv_len,
+		/* more pieces than the controller can take, or odd ones */
+		if (bv->bv_offset & queue_dma_alignment(req->q) ||
+		    bio_integrity_add_page(req->bio, bv->bv_page, bv->bv_len,
 					   bv->bv_offset) != bv->bv_len)
 			ret = -EINVAL;
 	}
@@ -90,6 +91,74 @@ static int nvme_unified_map(struct request *req, struct io_unified_cmd *ucmd)
 	return ret;
 }
 
+/* A command that moves logical blocks, and what goes with them */
+static bool nvme_unified_check_rw(struct nvme_ns *ns,
+				  struct io_unified_cmd *ucmd)
+{
+	const struct nvme_uring_cmd *cmd = ucmd->cmd;
+	const struct nvme_ns_head *head = ns->head;
+	u64 nlb = (cmd->cdw12 & 0xffff) + 1;
+	u64 data = nlb << head->lba_shift, meta = nlb * head->ms;
+
+	/* the controller makes and takes away what is only PI */
+	if (cmd->cdw12 & NVME_RW_PRINFO_PRACT << 16 && head->pi_type &&
+	    head->ms == head->pi_size)
+		meta = 0;
+	if (head->features & NVME_NS_EXT_LBAS) {
+		data += meta;
+		meta = 0;
+	}
+	if (data > cmd->data_len || meta > cmd->metadata_len)
+		return false;
+	ucmd->len = data;
+	return !ucmd->exact || data == cmd->data_len;
+}
+
+/* Bytes of memory that the device is going to use, by what the command says */
+static u64 nvme_unified_needs(const struct nvme_uring_cmd *cmd, bool admin)
+{
+	if (admin && cmd->opcode == nvme_admin_identify)
+		return NVME_IDENTIFY_DATA_SIZE;
+	if (admin && cmd->opcode == nvme_admin_get_log_page)
+		return ((u64)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) * 4 + 4;
+	if (admin)
+		return 0;
+
+	switch (cmd->opcode) {
+	case nvme_cmd_dsm:
+		return ((cmd->cdw10 & 0xff) + 1) * sizeof(struct nvme_dsm_range);
+	case 0x19:		/* Copy, which has no name here yet */
+		return ((cmd->cdw12 & 0xff) + 1) * 32;
+	case nvme_cmd_resv_report:
+		return ((u64)cmd->cdw10 + 1) * 4;
+	case nvme_cmd_zone_mgmt_recv:
+		return ((u64)cmd->cdw12 + 1) * 4;
+	}
+	return 0;
+}
+
+/*
+ * With PRPs the device does not know where the memory ends, so it must not be
+ * told to go beyond.  By what the namespace is now: it may have been formatted.
+ */
+static bool nvme_unified_fits(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
+{
+	const struct nvme_uring_cmd *cmd = ucmd->cmd;
+
+	ucmd->len = cmd->data_len;
+	if (!ns)
+		return nvme_unified_needs(cmd, true) <= cmd->data_len;
+
+	switch (cmd->opcode) {
+	case nvme_cmd_write:
+	case nvme_cmd_read:
+	case nvme_cmd_compare:
+	case nvme_cmd_zone_append:
+		return nvme_unified_check_rw(ns, ucmd);
+	}
+	return nvme_unified_needs(cmd, false) <= cmd->data_len;
+}
+
 /* @ns is NULL for an admin command */
 static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 			      struct io_unified_cmd *ucmd)
@@ -105,6 +174,8 @@ static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 	if (!ns && cmd->opcode == nvme_admin_async_event)
 		return -EINVAL;
 	if (cmd->metadata_len && !cmd->data_len)
+		return -EINVAL;
+	if (!nvme_unified_fits(ns, ucmd))
 		return -EINVAL;
 
 	c.common.opcode = cmd->opcode;
@@ -227,7 +298,7 @@ static int nvme_unified_get_ns(struct file *file, struct io_unified_ns *ns)
 		.nsid		= head->ns_id,
 		.lba_size	= 1U << head->lba_shift,
 		.meta_size	= head->ms,
-		.pi_size	= head->pi_type ? head->pi_size : 0,
+		.pi_only	= head->pi_type && head->ms == head->pi_size,
 		.ext_lba	= head->features & NVME_NS_EXT_LBAS,
 	};
 	return 0;

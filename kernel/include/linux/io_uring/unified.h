@@ -27,6 +27,9 @@ struct nvme_uring_cmd;
  * @admin:	for the namespace's controller, not for the namespace
  * @nowait:	answer -EAGAIN rather than wait for a tag
  * @may_write:	the device was opened for writing
+ * @exact:	refuse what does not transfer just as much as there is memory:
+ *		block sizes may change
+ * @len:	bytes of data that the device transfers, set by ->queue_cmd()
  * @done:	called once for each command that ->queue_cmd() took, in any
  *		context, hard interrupts included: the NVMe status as Linux
  *		keeps it, or -errno, and the result in host byte order
@@ -40,6 +43,8 @@ struct io_unified_cmd {
 	bool				admin;
 	bool				nowait;
 	bool				may_write;
+	bool				exact;
+	u32				len;
 	void				(*done)(struct io_unified_cmd *cmd,
 						int status, u64 result);
 	/* of the driver */
@@ -52,7 +57,7 @@ struct io_unified_cmd {
  * @nsid:	namespace id
  * @lba_size:	of a block's data, bytes
  * @meta_size:	of a block's metadata, bytes
- * @pi_size:	of that, bytes of protection information
+ * @pi_only:	all of that is protection information
  * @ext_lba:	metadata follows the data of each block in the same buffer
  */
 struct io_unified_ns {
@@ -60,7 +65,7 @@ struct io_unified_ns {
 	u32		nsid;
 	u32		lba_size;
 	u16		meta_size;
-	u16		pi_size;
+	bool		pi_only;
 	bool		ext_lba;
 };
 
