@@ -22,15 +22,14 @@ BPFTOOL	?= bpftool
 PKG_CONFIG ?= pkg-config
 PREFIX	?= /usr/local
 DESTDIR	?=
-VERSION	:= $(shell sed -n 's/^.define SLUICE_VERSION[[:space:]]*"\(.*\)"/\1/p' loader/main.c)
 SBINDIR	?= $(PREFIX)/sbin
-PCDIR	?= $(PREFIX)/lib/pkgconfig
+PCDIR	?= $(PREFIX)/share/pkgconfig
 MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40
-ifeq ($(filter clean help demo check setup kernel shell vm-build series upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help demo check setup kernel shell vm-build series upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -49,7 +48,7 @@ SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
 OBJS	:= $(patsubst loader/%.c,$(BUILD)/loader/%.o,$(wildcard loader/*.c))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(wildcard examples/*.c)))
 
-.PHONY: all install clean help vm-programs
+.PHONY: all install uninstall clean help vm-programs
 .SECONDARY:
 
 all: $(BUILD)/sluice $(EXAMPLES)
@@ -102,7 +101,7 @@ $(BUILD)/tests/conformance/%: tests/conformance/%.c $(TESTS_COMMON_OBJS)
 $(BUILD)/tests/guest/%: tests/guest/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -o $@
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 	$(call say,CLANG,$@)
@@ -111,27 +110,34 @@ $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 
 -include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/examples/*.d)
 
+MAN	:= $(wildcard Documentation/*.[0-9])
+HEADERS	:= $(wildcard include/sluice/*.h) bpf/unified.bpf.h vmlinux.h
+VERSION	= $(shell sed -n 's/^.define SLUICE_VERSION.*"\(.*\)"/\1/p' loader/main.c)
+
 install: all
 	install -D -m 755 $(BUILD)/sluice $(DESTDIR)$(SBINDIR)/sluice
-	for page in Documentation/*.[1-9]; do \
-		install -D -m 644 "$$page" \
-			"$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit; \
-	done
-	install -D -m 644 include/sluice/sluice.h $(DESTDIR)$(INCDIR)/sluice/sluice.h
-	install -D -m 644 bpf/unified.bpf.h $(DESTDIR)$(INCDIR)/sluice/unified.bpf.h
-	install -D -m 644 vmlinux.h $(DESTDIR)$(INCDIR)/sluice/vmlinux.h
+	install -d $(DESTDIR)$(INCDIR)/sluice $(DESTDIR)$(PCDIR)
+	install -m 644 $(HEADERS) $(DESTDIR)$(INCDIR)/sluice
 	install -D -m 644 kernel/include/uapi/linux/io_uring/unified.h \
-		$(DESTDIR)$(INCDIR)/sluice/linux/io_uring/unified.h
-	install -d $(DESTDIR)$(PCDIR)
-	sed 's,@PREFIX@,$(PREFIX),; s,@INCDIR@,$(INCDIR),; s,@VERSION@,$(VERSION),' \
-		include/sluice/sluice.pc.in >$(DESTDIR)$(PCDIR)/sluice.pc
+		$(DESTDIR)$(INCDIR)/sluice/uapi/linux/io_uring/unified.h
+	sed -e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sluice/sluice.pc.in \
+		>$(DESTDIR)$(PCDIR)/sluice.pc
+	for page in $(MAN); do \
+		install -D -m 644 $$page \
+			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
+	done
+
+uninstall:
+	rm -f $(DESTDIR)$(SBINDIR)/sluice $(DESTDIR)$(PCDIR)/sluice.pc
+	rm -rf $(DESTDIR)$(INCDIR)/sluice
+	rm -f $(foreach page,$(MAN),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 
 clean:
 	rm -rf build
 
 help:
 	@echo 'make                 build sluice and the examples here, in $$(BUILD)'
-	@echo 'make install         to $$(DESTDIR)$$(PREFIX)'
+	@echo 'make install         to $$(DESTDIR)$$(PREFIX); make uninstall'
 	@echo 'make demo            a TCP stream onto NVMe, in a virtual machine'
 	@echo 'make check           all tests; TESTS="NAME..." for some of them'
 	@echo 'make shell           a shell in the virtual machine'

@@ -19,7 +19,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -47,7 +46,7 @@ static int listen_on(int port)
 	return fd;
 }
 
-static void region_create(struct sluice *s, struct io_uring *ring,
+static void region_create(struct io_uring *ring, struct sluice_region *region,
 			  const char *ifname, int queue, const char *nvme)
 {
 	struct io_uring_unified_region_reg reg = {
@@ -64,24 +63,22 @@ static void region_create(struct sluice *s, struct io_uring *ring,
 		err(1, "%s", nvme);
 	if (!reg.net_ifindex)
 		err(1, "%s", ifname);
-	ret = sluice_register(s, ring, &reg);
+	ret = sluice_region_register(ring, region, &reg);
 	if (ret)
-		errx(1, "register region: %s queue %d, %s: %s", ifname, queue,
-		     nvme, strerror(-ret));
+		errx(1, "register region: %s queue %d, %s: %s", ifname, queue, nvme,
+		     strerror(-ret));
 	close(reg.nvme_fd);	/* the region has its own reference */
 }
 
 static int receive(struct io_uring *ring, int fd, unsigned int record, __u64 lba)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	if (!sqe)
-		errx(1, "no SQE");
-	sluice_prep_recv_multishot(sqe, fd, IORING_UNIFIED_OP_NVME, record, lba);
-	sqe->rw_flags = IORING_UNIFIED_F_FLUSH;
-
+	sluice_prep_unified_recv_multishot(io_uring_get_sqe(ring),
+					   IORING_UNIFIED_OP_NETWORK |
+					   IORING_UNIFIED_OP_NVME, fd, record, lba,
+					   IORING_UNIFIED_F_FLUSH);
 	do {
 		ret = io_uring_submit_and_wait(ring, 1);
 	} while (ret == -EINTR);
@@ -95,8 +92,8 @@ static int receive(struct io_uring *ring, int fd, unsigned int record, __u64 lba
 int main(int argc, char **argv)
 {
 	struct io_unified_stats st;
+	struct sluice_region region;
 	struct io_uring ring;
-	struct sluice s;
 	int lfd, fd, ret;
 
 	if (argc < 5)
@@ -105,7 +102,7 @@ int main(int argc, char **argv)
 				  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32);
 	if (ret)
 		errx(1, "io_uring: %s", strerror(-ret));
-	region_create(&s, &ring, argv[1], atoi(argv[2]), argv[3]);
+	region_create(&ring, &region, argv[1], atoi(argv[2]), argv[3]);
 
 	lfd = listen_on(atoi(argv[4]));
 	fprintf(stderr, "listening\n");
@@ -115,11 +112,12 @@ int main(int argc, char **argv)
 	ret = receive(&ring, fd, argc > 5 ? atoi(argv[5]) : 4096,
 		      argc > 6 ? strtoull(argv[6], NULL, 0) : 0);
 
-	sluice_stats(&s, &st);
+	sluice_stats(&region, &st);
 	printf("received %llu written %llu failed %llu in flight %llu copied %llu padded %llu commands %llu stalls %llu\n",
 	       st.rx.bytes, st.written.bytes, st.failed.bytes,
 	       st.in_flight.bytes, st.copied_bytes, st.padded_bytes,
 	       st.nvme_cmds, st.rx_stalls);
+	sluice_region_exit(&region);
 	if (ret)
 		errx(1, "%s", strerror(-ret));
 	return 0;

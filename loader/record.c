@@ -394,7 +394,7 @@ static void summary_json(const struct record *rec, const struct io_unified_stats
 	add_count(obj, "passed", &s->passed);
 	add_count(obj, "failed", &s->failed);
 	add_count(obj, "in_flight", &s->in_flight);
-	json_add_bool(obj, "conserved", stats_conserved(s));
+	json_add_bool(obj, "conserved", sluice_stats_conserved(s));
 	json_add_u64(obj, "copied_bytes", s->copied_bytes);
 	json_add_u64(obj, "padded_bytes", s->padded_bytes);
 	json_add_u64(obj, "nvme_cmds", s->nvme_cmds);
@@ -457,7 +457,7 @@ static int summary(const struct record *rec)
 	if (s.stage_errors)
 		return error("stages answered %llu times with what is no verdict here; those records were dropped",
 			     s.stage_errors);
-	if (!stats_conserved(&s) || s.in_flight.bufs)
+	if (!sluice_stats_conserved(&s) || s.in_flight.bufs)
 		return error("the kernel's counters do not add up; please report it with the summary");
 	return 0;
 }

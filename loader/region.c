@@ -136,12 +136,3 @@ void region_stats(const struct region *region, struct io_unified_stats *stats)
 {
 	memcpy(stats, &region->ctrl->stats, sizeof(*stats));
 }
-
-bool stats_conserved(const struct io_unified_stats *s)
-{
-	return s->rx.bufs == s->dropped.bufs + s->written.bufs + s->passed.bufs +
-			     s->sent.bufs + s->failed.bufs + s->in_flight.bufs &&
-	       s->rx.bytes == s->dropped.bytes + s->written.bytes +
-			      s->passed.bytes + s->sent.bytes + s->failed.bytes +
-			      s->in_flight.bytes;
-}

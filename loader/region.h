@@ -4,7 +4,7 @@
 #define REGION_H
 
 #include <liburing.h>
-#include <linux/io_uring/unified.h>
+#include <sluice/region.h>
 
 struct region {
 	struct io_uring			ring;
@@ -28,7 +28,5 @@ void region_close(struct region *region);
 
 /* A copy that is consistent once nothing moves */
 void region_stats(const struct region *region, struct io_unified_stats *stats);
-/* received = dropped + written + passed + sent + failed + in flight */
-bool stats_conserved(const struct io_unified_stats *stats);
 
 #endif

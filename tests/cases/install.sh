@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What `make install` leaves can be built against: tests/unit/install.sh
+# `make install`, a program built from that alone, and the man pages
 . "$(dirname "$0")/../lib.sh"
 tests/vm/enter tests/unit/install.sh

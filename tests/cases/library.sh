@@ -1,6 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The user library, without a kernel: tests/unit/library.c
+# libsluice without a kernel, tests/unit/library.c, and with it,
+# tests/guest/library.c
 . "$(dirname "$0")/../lib.sh"
 tests/vm/enter tests/unit/library.sh
+# many times what the NIC has buffers for
+data 20000001
+machine -- tests/guest/library.sh
+cmp "$dir/sent" "$dir/received"
+done_with_images
+rm "$dir/received"

@@ -1,19 +1,30 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The documents' examples, as a reader of the documents would run them.
-. /sluice/tests/guest/lib.sh
-bin=/sluice/build/vm/examples
-text="written by the first document"
+#
+# examples.sh: the documents' programs and tcp2nvme, each at its place on the
+# namespace.
+set -euo pipefail
+. tests/guest/lib.sh
+per_mib=$((1048576 / $(cat /sys/block/nvme0n1/queue/logical_block_size)))
+bin=build/vm/examples
 
-[ "$($bin/doc-ifq /dev/nvme0n1 7 "$text")" = "$text" ] ||
-	die "doc-ifq does not read what it wrote"
-dd if=/dev/nvme0n1 bs=512 skip=7 count=1 iflag=direct status=none | grep -qa "^$text" ||
-	die "... and neither does the block device"
-$bin/doc-ifq /dev/null 7 "$text" 2>&1 | grep -q "/dev/null: No such device" ||
-	die "doc-ifq does not tell about a wrong node"
+$bin/doc-ifq /dev/nvme0n1 0
+# the kernel polls: once that is set up, there is no system call
+strace -o /tmp/trace $bin/doc-ifq /dev/nvme0n1 "$per_mib" poll
+grep -q ^io_uring_register /tmp/trace
+! grep ^io_uring_enter /tmp/trace || exit 1
+$bin/doc-region /dev/nvme0n1 $((2 * per_mib))
+$bin/doc-region /dev/ng0n1 $((3 * per_mib))
 
-tr -dc a-z </dev/urandom | head -c 4096 >/tmp/want
-dd if=/tmp/want of=/dev/nvme0n1 bs=4096 oflag=direct status=none
-$bin/doc-region /dev/nvme0n1 >/tmp/got || die "doc-region fails"
-cmp /tmp/want /tmp/got || die "doc-region reads something else"
-cp /tmp/want /out/want
+nic 1500 on
+nsenter --net=/run/netns/rx $bin/tcp2nvme "$RX" $queue /dev/nvme0n1 $port 4096 \
+	$((4 * per_mib)) >/tmp/tcp2nvme.out 2>/tmp/tcp2nvme.err &
+until_true 20 grep -q listening /tmp/tcp2nvme.err || die "$(cat /tmp/tcp2nvme.err)"
+send /out/sent
+wait $! || die "$(cat /tmp/tcp2nvme.err)"
+cat /tmp/tcp2nvme.out
+grep -q " failed 0 in flight 0 " /tmp/tcp2nvme.out
+
+# a command that the device refuses is an error of the example
+! $bin/doc-ifq /dev/nvme0n1 $((4096 * per_mib)) 2>/tmp/err || exit 1
+grep -q "LBA out of range" /tmp/err

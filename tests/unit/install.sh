@@ -1,26 +1,72 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# install.sh: what `make install` leaves can be used: a program that knows
-# pkg-config only is built against it, and the man pages have no mistakes.
+# install.sh: what `make install` leaves is all that a program needs.
+#
+# Needs the loader and the examples built in $BUILD.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+export BUILD=${BUILD:-build/vm}
 
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-make -s install BUILD=build/vm DESTDIR="$out" PREFIX=/usr
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+fail() { echo "not ok - $*"; exit 1; }
 
-export PKG_CONFIG_SYSROOT_DIR=$out PKG_CONFIG_PATH=$out/usr/lib/pkgconfig
-read -ra cflags < <(pkg-config --cflags sluice)
-read -ra libs < <(pkg-config --libs sluice)
-(
-	cd "$out"
-	printf '#include <linux/io_uring/unified.h>\n#include <sluice/sluice.h>\nint main(void) { return sluice_query(&(struct io_uring_query_unified){}) == 1; }\n' >a.c
-	gcc -Wall -Werror a.c "${cflags[@]}" "${libs[@]}" -o a
-	./a
-)
-echo "a program is built by pkg-config, version $(pkg-config --modversion sluice)"
-for page in "$out"/usr/share/man/man*/*; do
-	mandoc -T lint -W warning "$page"
+make -s install DESTDIR="$work/root" PREFIX=/usr
+# a pattern must not stop to match unnoticed
+[ "$(cd "$work/root" && find . -type f -name '*.[0-9]' | wc -l)" -ge 4 ] ||
+	fail "man pages are missing"
+installed=$(cd "$work/root" && find . -type f | sort)
+echo "$installed"
+
+# Out of here, by pkg-config alone
+cp examples/tcp2nvme.c bpf/filter.bpf.c "$work"
+cd "$work"
+export PKG_CONFIG_PATH=$work/root/usr/share/pkgconfig
+pkg-config --validate sluice
+flags=$(pkg-config --define-variable=includedir="$work/root/usr/include" --cflags sluice)
+libs=$(pkg-config --libs sluice)
+gcc -Wall -Wextra -Werror -D_GNU_SOURCE $flags tcp2nvme.c $libs -o tcp2nvme
+gcc -M -D_GNU_SOURCE $flags tcp2nvme.c | tr -s ' \\' '\n' | grep -E 'sluice|unified' >headers
+! grep -v "^$work/" headers || fail "headers from elsewhere"
+for header in sluice/sluice.h linux/io_uring/unified.h; do
+	grep -q "/$header$" headers || fail "no $header"
+	for compiler in "gcc -x c" "g++ -x c++"; do
+		echo "#include <$header>" |
+			$compiler -Wall -Wextra -Werror -D_GNU_SOURCE $flags -fsyntax-only - ||
+			fail "$header by itself, $compiler"
+	done
 done
-echo "$(find "$out/usr/share/man" -type f | wc -l) man pages without a mistake"
+# and a stage
+clang -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I"$work/root/usr/include/sluice" \
+	-c filter.bpf.c -o filter.bpf.o
+cd - >/dev/null
+
+for page in "$work"/root/usr/share/man/man*/*; do
+	mandoc -T lint -W style "$page" || fail "$page"
+	name=${page##*/}
+	[ "$(sed -n 's/^\.TH \([^ ]*\) \([1-9]\) .*/\1.\2/p' "$page")" = "${name^^}" ] ||
+		fail "$page is titled otherwise"
+done
+# every function of the library is in the manual
+sed -nE 's/^static inline .*[ *](sluice_[a-z0-9_]+)\(.*/\1/p; s/^#define (sluice_[a-z_]+)\(.*/\1/p' \
+	include/sluice/*.h | sort -u >"$work/functions"
+while read -r name; do
+	grep -qw "$name" Documentation/sluice.3 || echo "$name"
+done <"$work/functions" >"$work/undocumented"
+[ "$(wc -l <"$work/functions")" -ge 50 ] || fail "the list of functions is too short"
+[ ! -s "$work/undocumented" ] ||
+	fail "sluice.3 does not mention $(tr '\n' ' ' <"$work/undocumented")"
+# and every number and flag of the ABI in one of its pages
+grep -ohE '\b(IORING_(UN)?REGISTER_UNIFIED|IORING_UNIFIED|IO_UNIFIED|IORING_OP_UNIFIED|IORING_MAP_OFF_UNIFIED|IO_URING_QUERY_UNIFIED)[A-Z0-9_]*' \
+	kernel/include/uapi/linux/io_uring/unified.h | sort -u >"$work/constants"
+while read -r name; do
+	cat Documentation/*.[27] | grep -w "$name" >/dev/null || echo "$name"
+done <"$work/constants" >"$work/undocumented"
+[ "$(wc -l <"$work/constants")" -ge 40 ] || fail "the list of constants is too short"
+[ ! -s "$work/undocumented" ] ||
+	fail "no page mentions $(tr '\n' ' ' <"$work/undocumented")"
+
+make -s uninstall DESTDIR="$work/root" PREFIX=/usr
+left=$(find "$work/root" -type f)
+[ -z "$left" ] || fail "uninstall leaves $left"
