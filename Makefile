@@ -29,7 +29,7 @@ INCDIR	?= $(PREFIX)/include
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40
-ifeq ($(filter clean uninstall help demo check setup kernel shell vm-build series upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -140,11 +140,16 @@ help:
 	@echo 'make install         to $$(DESTDIR)$$(PREFIX); make uninstall'
 	@echo 'make demo            a TCP stream onto NVMe, in a virtual machine'
 	@echo 'make check           all tests; TESTS="NAME..." for some of them'
+	@echo 'make check-clang     the conformance tests on a kernel built by clang'
+	@echo 'make check-liburing  liburing'"'"'s own tests, with and without the patches'
+	@echo 'make check-mutation  kernels with a check removed, which tests must notice'
 	@echo 'make shell           a shell in the virtual machine'
 	@echo 'make kernel          build the patched kernel only'
 	@echo 'make series          the kernel patches for git am, in build/series'
+	@echo 'make refresh-patches the kernel patches from the edited source tree'
 	@echo 'make upstream-lines  how much they change in existing files'
 	@echo 'make checkpatch      checkpatch --strict on the kernel side'
+	@echo 'make sparse          sparse on it'
 	@echo 'make clean           remove build/'
 	@echo 'make clean-cache     remove the toolchain root and the kernels, too'
 	@echo 'V=1 shows the commands.'

@@ -6,8 +6,8 @@
 
 VM := tests/vm
 
-.PHONY: demo check kernel setup shell vm-build
-.PHONY: series upstream-lines checkpatch sparse clean-cache
+.PHONY: demo check check-clang check-liburing check-mutation kernel setup shell vm-build
+.PHONY: series refresh-patches upstream-lines checkpatch sparse clean-cache
 
 setup:
 	@$(VM)/setup
@@ -28,6 +28,20 @@ check: setup vm-build
 	@$(VM)/kernel debug >/dev/null
 	@tests/run $(TESTS)
 
+# The conformance tests on the kernel as clang makes it
+check-clang: setup vm-build
+	@KERNEL=$$($(VM)/kernel clang) tests/run $(or $(TESTS),$(patsubst tests/cases/%.sh,%,$(wildcard tests/cases/conform-*.sh)))
+
+# liburing's own tests, on Linux with and without the patches (20 minutes)
+check-liburing: setup
+	@$(VM)/kernel vanilla >/dev/null
+	@$(VM)/kernel plain >/dev/null
+	@tests/liburing/run $(TESTS)
+
+# Do the tests notice when the kernel does not check? (a minute or two a mutant)
+check-mutation: setup vm-build
+	@tests/mutation/run $(MUTANTS)
+
 shell: setup vm-build kernel
 	@$(VM)/run --shell --timeout 86400 --append "$(APPEND)"
 
@@ -35,12 +49,19 @@ shell: setup vm-build kernel
 series:
 	@$(VM)/series
 
+# The patches again from the kernel's source tree, after changes there
+refresh-patches: setup
+	@$(VM)/refresh-patches $(ADD)
+
 # Lines that change in files which exist upstream; those for tests do not count
 upstream-lines:
 	@$(VM)/upstream-lines
 
 checkpatch: setup kernel
 	@$(VM)/checkpatch
+
+sparse: setup
+	@$(VM)/sparse
 
 clean-cache:
 	rm -rf --one-file-system $${SLUICE_CACHE:-$${XDG_CACHE_HOME:-$$HOME/.cache}/sluice}
