@@ -164,16 +164,17 @@ static int io_unified_return(struct io_unified_region *r,
 			     const struct io_unified_sqe *sqe)
 {
 	static const struct nvme_uring_cmd none;
-	u64 buf = sqe->buf_offset >> r->buf_shift;
+	u64 nr = sqe->buf_offset >> r->buf_shift;
+	u32 buf;
 
 	if (sqe->flags != IO_UNIFIED_SQE_RETURN || sqe->__pad || sqe->dev ||
 	    sqe->meta_offset || memcmp(&sqe->nvme_cmd, &none, sizeof(none)) ||
 	    !mem_is_zero(sqe->__resv0, sizeof(sqe->__resv0)) ||
 	    !mem_is_zero(sqe->__resv, sizeof(sqe->__resv)))
 		return -EINVAL;
-	if (!r->ifq || buf >= r->nr_bufs)
+	if (!r->ifq || nr >= r->nr_bufs)
 		return -EFAULT;
-	buf = array_index_nospec(buf, r->nr_bufs);
+	buf = array_index_nospec((u32)nr, r->nr_bufs);
 	if (!r->app_holds[buf])
 		return -EINVAL;
 	guard(spinlock_irq)(&r->lock);
