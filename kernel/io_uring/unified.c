@@ -589,8 +589,10 @@ static int io_unregister_unified(struct io_ring_ctx *ctx)
 
 	if (!r)
 		return -ENXIO;
+	/* a completion that waits in the kernel is nobody's any more */
 	scoped_guard(spinlock_irq, &r->lock) {
-		if (r->nr_inflight || !list_empty(&r->streams))
+		if (r->nr_free + list_count_nodes(&r->overflow) < r->nr_xfers ||
+		    !list_empty(&r->streams))
 			return -EBUSY;
 	}
 	io_unified_publish(ctx, NULL);

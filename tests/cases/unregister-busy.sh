@@ -3,5 +3,5 @@
 #
 # A region stays while a request works on it: tests/guest/unregister-busy.c
 . "$(dirname "$0")/../lib.sh"
-machine -- build/vm/tests/unregister-busy /dev/ng0n1
+machine -- build/vm/tests/guest/unregister-busy /dev/ng0n1
 done_with_images
