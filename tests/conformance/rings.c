@@ -236,7 +236,7 @@ static void test_poller(int fd)
 	struct io_unified_cqe cqe;
 	struct region r;
 	char state;
-	int pid;
+	int pid, excl;
 
 	/* not one system call in the loops */
 	open_or_bail(&r, region_open_ifq(&r, node, DATA, IO_UNIFIED_REG_POLL));
@@ -274,6 +274,10 @@ static void test_poller(int fd)
 	while (!kill(pid, 0))
 		sched_yield();
 	ok(1, "a ring that is closed takes its poller with it");
+	/* its claim on the device goes last */
+	while ((excl = open(node, O_RDONLY | O_EXCL)) < 0 && errno == EBUSY)
+		sched_yield();
+	close(excl);
 }
 
 /* The documents' loops beside a thread that sits in the ring's BPF loop */
