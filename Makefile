@@ -84,7 +84,8 @@ $(BUILD)/examples/%: examples/%.c
 TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
 TEST_BPF := $(wildcard tests/conformance/*.bpf.c)
-vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o)
+vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
+	$(BUILD)/tests/conformance/layout-32
 
 TESTS_COMMON_OBJS := $(TESTS_COMMON:%.c=$(BUILD)/%.o)
 
@@ -97,6 +98,12 @@ $(BUILD)/tests/conformance/%: tests/conformance/%.c $(TESTS_COMMON_OBJS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(TESTS_COMMON_OBJS) $(LDFLAGS) -luring -lbpf -o $@
+
+$(BUILD)/tests/conformance/%-32: tests/conformance/%.c $(TESTS_COMMON) \
+		$(wildcard tests/conformance/*.h) kernel/include/uapi/linux/io_uring/unified.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -m32 $(filter %.c,$^) -o $@
 
 $(BUILD)/tests/guest/%: tests/guest/%.c
 	$(call say,CC,$@)
