@@ -16,7 +16,7 @@
 #define PAGES(n)	(((n) + 4095ul) & ~4095ul)
 #define WAIT_MS		60000
 
-unsigned int region_idle_ms = 60000;
+unsigned int region_idle_ms = REGION_IDLE_MS;
 
 int ring_create(unsigned int entries, unsigned int flags)
 {

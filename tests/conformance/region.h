@@ -31,7 +31,9 @@ int ring_enter(int ring);
 #define REGION_ENTRIES	64
 #define REGION_USER	1	/* the memory is ours, not the kernel's */
 #define REGION_DEFER	2	/* on a ring with DEFER_TASKRUN */
-/* Of the poller, with IO_UNIFIED_REG_POLL: it does not sleep where that is long */
+#define REGION_IDLE_MS	100
+
+/* Of the poller, with IO_UNIFIED_REG_POLL: REGION_IDLE_MS unless changed */
 extern unsigned int region_idle_ms;
 
 /*

@@ -16,6 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <bpf/libbpf.h>
@@ -166,6 +170,21 @@ static void test_loops(struct region *r, const char *how, bool enter)
 	ok(!bad, "%s: a batch of 32", how);
 }
 
+/* Nobody has the namespace, or will within that time */
+static bool is_free(unsigned int ms)
+{
+	uint64_t end = now_ms() + ms;
+	int fd;
+
+	while ((fd = open(node, O_RDWR | O_EXCL)) < 0) {
+		if (now_ms() > end)
+			return false;
+		usleep(1000);
+	}
+	close(fd);
+	return true;
+}
+
 static void open_or_bail(struct region *r, int ret)
 {
 	if (ret)
@@ -230,23 +249,111 @@ static bool wait_flag(struct region *r, unsigned int flag, unsigned int ms)
 	return true;
 }
 
+/*
+ * The loops of the documents and nothing else: the kernel has to come by itself.
+ * They run in a process of their own that is stopped at each system call.
+ */
+static void test_silent(struct region *r, const char *how)
+{
+	struct { unsigned int done, bad; } *seen = mmap(NULL, 4096,
+		PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct __ptrace_syscall_info info = { };
+	struct io_unified_cqe cqe;
+	unsigned long spins;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+			_exit(1);
+		syscall(SYS_kill, getpid(), SIGSTOP);
+		for (i = 0; i < 200 && seen->done == i; i++) {
+			doc_submit(r, 2, i, 0, LBA, i);
+			for (spins = 0; spins < 1000000000; spins++) {
+				if (!doc_complete(r, &cqe))
+					continue;
+				seen->done++;
+				seen->bad += cqe.status || cqe.user_data != i;
+				break;
+			}
+		}
+		syscall(SYS_getppid);	/* what is to be the first */
+		_exit(0);
+	}
+	waitpid(pid, &status, 0);
+	if (!WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACESYSGOOD) ||
+	    ptrace(PTRACE_SYSCALL, pid, NULL, NULL))
+		bail_out("cannot trace a process");
+	waitpid(pid, &status, 0);
+	if (WIFSTOPPED(status))
+		ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info);
+	if (!ok(seen->done == 200 && !seen->bad &&
+		info.op == PTRACE_SYSCALL_INFO_ENTRY && info.entry.nr == SYS_getppid,
+		"%s: 200 commands without any system call", how))
+		note("%u done, %u bad, status %#x, op %u, nr %llu", seen->done,
+		     seen->bad, status, info.op, (unsigned long long)info.entry.nr);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	munmap(seen, 4096);
+}
+
+/* A poller that falls asleep again and again is woken each time it has to be */
+static void test_wakeups(int fd)
+{
+	unsigned int i, awake = 0, woken = 0, seed = 1, lost = 0;
+	struct io_unified_cqe cqe;
+	struct region r;
+
+	region_idle_ms = 1;
+	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
+	for (i = 0; i < 400 && !lost; i++) {
+		uint64_t end;
+
+		seed = seed * 1103515245 + 12345;
+		end = now_ms() + (seed >> 16) % 12;
+		while (now_ms() < end)
+			;
+		doc_submit(&r, 2, i, 0, LBA, i);
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+		if (load_acquire(&r.sq->flags) & IO_UNIFIED_RING_NEED_WAKEUP) {
+			ring_enter(r.ring);
+			woken++;
+		} else {
+			awake++;
+		}
+		lost += !doc_wait(&r, &cqe) || cqe.user_data != i;
+	}
+	note("woken %u times, awake %u times", woken, awake);
+	ok(!lost && woken && awake,
+	   "a poller with a short sq_idle never sleeps through a command");
+	region_close(&r);
+	region_idle_ms = REGION_IDLE_MS;
+}
+
 static void test_poller(int fd)
 {
 	unsigned long long before;
 	struct io_unified_cqe cqe;
 	struct region r;
 	char state;
-	int pid, excl;
+	int pid;
 
-	/* not one system call in the loops */
+	/* it does not go to sleep while we wait for the CPU */
+	region_idle_ms = 30000;
 	open_or_bail(&r, region_open_ifq(&r, node, DATA, IO_UNIFIED_REG_POLL));
 	test_loops(&r, "IFQ layout, poller", false);
+	test_silent(&r, "IFQ layout, poller");
 	region_close(&r);
 	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
 	test_loops(&r, "control page layout, poller", false);
+	test_silent(&r, "control page layout, poller");
 	region_close(&r);
 
-	region_idle_ms = 100;
+	region_idle_ms = REGION_IDLE_MS;
 	open_or_bail(&r, region_open(&r, fd, DATA, IO_UNIFIED_REG_POLL, 0));
 	pid = poller_pid(&r);
 	ok(pid > 0, "fdinfo has the poller's PID");
@@ -273,11 +380,7 @@ static void test_poller(int fd)
 	close(r.ring);
 	while (!kill(pid, 0))
 		sched_yield();
-	ok(1, "a ring that is closed takes its poller with it");
-	/* its claim on the device goes last */
-	while ((excl = open(node, O_RDONLY | O_EXCL)) < 0 && errno == EBUSY)
-		sched_yield();
-	close(excl);
+	ok(is_free(30000), "a ring that is closed takes its poller with it");
 }
 
 /* The documents' loops beside a thread that sits in the ring's BPF loop */
@@ -398,6 +501,184 @@ static void test_full(int fd)
 	region_close(&r);
 }
 
+/* An SQE that is refused at once, so that completions have an order */
+static void refused(struct region *r, uint64_t user_data)
+{
+	doc_submit(r, 2, 0, 0, LBA, user_data);
+	r->sqes[(r->sq->producer - 1) & r->sq->ring_mask].__pad = 1;
+}
+
+static void test_order(int fd)
+{
+	unsigned int i, n = 0, next = 0, bad = 0;
+	struct io_unified_cqe cqe;
+	struct region r;
+	uint64_t end;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+	/* until the kernel has no room for completions, and leaves the SQ alone */
+	while (n < 100000) {
+		while (r.sq->producer - load_acquire(&r.sq->consumer) < REGION_ENTRIES)
+			refused(&r, n++);
+		ring_enter(r.ring);
+		if (r.sq->producer - load_acquire(&r.sq->consumer) == REGION_ENTRIES)
+			break;
+	}
+	ok(n < 100000, "with nobody consuming, the kernel takes no SQE any more");
+	note("after %u SQEs", n);
+	ok(r.stats->cq_overflows == n - 2 * REGION_ENTRIES,
+	   "... each completion that waits is counted once");
+	end = now_ms() + 30000;
+	while (next < n && now_ms() < end) {
+		while (doc_complete(&r, &cqe))
+			bad += cqe.user_data != next++ || cqe.result != -EINVAL ||
+			       cqe.status != IO_UNIFIED_STATUS_HOST;
+		ring_enter(r.ring);
+	}
+	ok(next == n && !bad && !doc_complete(&r, &cqe),
+	   "... all completions arrive, in order, each once");
+	ok(r.stats->sq_invalid == n && r.sq->consumer == r.sq->producer && !r.cq->flags,
+	   "... and the rings are empty");
+
+	/* 2000 times around */
+	for (i = 0; i < 2000 && !bad; i++) {
+		for (n = 0; n < REGION_ENTRIES; n++)
+			refused(&r, (uint64_t)i << 32 | n);
+		ring_enter(r.ring);
+		for (n = 0; n < REGION_ENTRIES; n++)
+			bad += !doc_complete(&r, &cqe) ||
+			       cqe.user_data != ((uint64_t)i << 32 | n);
+	}
+	ok(!bad, "2000 times around the rings");
+
+	/* completions that wait are nobody's when the region goes */
+	for (i = 0; i < 2; i++) {
+		for (n = 0; n < REGION_ENTRIES; n++)
+			refused(&r, n);
+		ring_enter(r.ring);
+	}
+	ok(r.cq->flags & IO_UNIFIED_RING_CQ_OVERFLOW && !region_close(&r) && is_free(10000),
+	   "a region is unregistered while completions wait for room");
+}
+
+/* Commands are in flight, and whoever sent them leaves */
+static void test_leave(int fd)
+{
+	unsigned int i, round, busy = 0, how;
+	struct region r;
+	uint64_t end;
+	int ret = 0;
+
+	for (round = 0; round < 50 && !busy; round++) {
+		open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
+		for (i = 0; i < REGION_ENTRIES; i++)
+			doc_submit(&r, 2, 0, 0, DATA, i);
+		ring_enter(r.ring);
+		end = now_ms() + 30000;
+		while ((ret = ring_register(r.ring, IORING_UNREGISTER_UNIFIED_REGION,
+					    NULL, 0)) == -EBUSY && now_ms() < end)
+			busy++;
+		munmap(r.base, r.size);
+		close(r.ring);
+	}
+	ok(busy && !ret, "unregister is EBUSY while commands are in flight, and works then");
+
+	for (how = 0; how < 4; how++) {
+		static const char *const text[] = {
+			"the kernel's memory", "the user's memory",
+			"the kernel's memory, poller", "the user's memory, poller" };
+
+		for (round = 0, i = 0; round < 10; round++) {
+			open_or_bail(&r, region_open(&r, fd, DATA,
+						     how & 2 ? IO_UNIFIED_REG_POLL : 0,
+						     how & 1 ? REGION_USER : 0));
+			for (i = 0; i < REGION_ENTRIES; i++)
+				doc_submit(&r, 2, 0, 0, DATA, i);
+			ring_enter(r.ring);
+			munmap(r.base, r.size);
+			close(r.ring);
+			if (!is_free(30000))
+				break;
+		}
+		ok(round == 10, "%s: a ring that is closed with commands in flight "
+		   "gives the namespace back", text[how]);
+	}
+}
+
+/* Writes whatever it likes to rings and entries while the poller reads them */
+struct scribbler {
+	struct region	*r;
+	volatile bool	stop;
+};
+
+static void *scribble(void *arg)
+{
+	struct scribbler *s = arg;
+	u32 seed = 4711;
+
+	while (!s->stop) {
+		u32 *to, n;
+
+		seed = seed * 1103515245 + 12345;
+		n = seed >> 8;
+		if (n % 16 == 0)	/* indices, flags, masks */
+			to = (u32 *)s->r->sq + n / 16 % 10;
+		else if (n % 16 == 1)	/* not producer and consumer: nothing would move */
+			to = (u32 *)s->r->cq + 2 + n / 16 % 8;
+		else if (n % 16 == 2)
+			to = (u32 *)s->r->cqes + n / 16 % (REGION_ENTRIES * 16);
+		else
+			to = (u32 *)s->r->sqes + n / 16 % (REGION_ENTRIES * 32);
+		seed = seed * 1103515245 + 12345;
+		*(volatile u32 *)to = seed & 0x10000 ? 0 : seed;
+	}
+	return NULL;
+}
+
+static void test_scribble(int fd, unsigned int flags, const char *how)
+{
+	uint64_t end = now_ms() + 1500, cmds;
+	struct scribbler s = { };
+	struct region r, again;
+	u32 head, i;
+	pthread_t thread;
+	int ret;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, flags, REGION_USER));
+	head = r.sq->producer;
+	s.r = &r;
+	pthread_create(&thread, NULL, scribble, &s);
+	while (now_ms() < end) {
+		for (i = 0; i < 8; i++) {
+			struct io_unified_sqe *sqe = &r.sqes[head++ % REGION_ENTRIES];
+
+			memset(sqe, 0, sizeof(*sqe));
+			sqe->nvme_cmd.opcode = 2;
+			sqe->nvme_cmd.nsid = 1;
+			sqe->nvme_cmd.data_len = BUF;
+		}
+		store_release(&r.sq->producer, head);
+		store_release(&r.cq->consumer, load_acquire(&r.cq->producer));
+		ring_enter(r.ring);
+	}
+	s.stop = true;
+	pthread_join(thread, NULL);
+	cmds = r.stats->nvme_cmds;
+	note("%s: %llu commands, %llu refused", how, (unsigned long long)cmds,
+	     (unsigned long long)r.stats->sq_invalid);
+	end = now_ms() + 30000;
+	while ((ret = ring_register(r.ring, IORING_UNREGISTER_UNIFIED_REGION, NULL,
+				    0)) == -EBUSY && now_ms() < end)
+		usleep(1000);
+	munmap(r.base, r.size);
+	close(r.ring);
+	ok(!ret && cmds && is_free(30000),
+	   "%s: memory that is written to meanwhile does no harm", how);
+	open_or_bail(&again, region_open(&again, fd, DATA, flags, 0));
+	test_loops(&again, how, !(flags & IO_UNIFIED_REG_POLL));
+	region_close(&again);
+}
+
 static void test_hostile(int fd)
 {
 	struct io_unified_cqe cqe;
@@ -457,9 +738,15 @@ int main(int argc, char **argv)
 		bail_out("%s: %s", node, strerror(errno));
 	test_enter(fd);
 	test_poller(fd);
+	test_wakeups(fd);
 	test_bpf(fd, argv[2]);
 	test_len(fd);
 	test_full(fd);
+	test_order(fd);
+	test_leave(fd);
 	test_hostile(fd);
+	test_scribble(fd, 0, "io_uring_enter()");
+	region_idle_ms = 30000;
+	test_scribble(fd, IO_UNIFIED_REG_POLL, "poller");
 	return tap_end();
 }
