@@ -4,7 +4,11 @@
 # Both registration calls, with every kind of memory and every error:
 # tests/conformance/registration.c
 . "$(dirname "$0")/../lib.sh"
-truncate -s 256M "$dir/other.img"
-machine --disk "$dir/other.img" -- tests/guest/conform-registration.sh
-rm -f "$dir/other.img"
+more=(--disk "$dir/more1.img")
+for i in $(seq 18); do
+	truncate -s 64M "$dir/more$i.img"
+	[ "$i" = 1 ] || more+=(--more "$dir/more$i.img")
+done
+machine "${more[@]}" -- tests/guest/conform-registration.sh
+rm -f "$dir"/more*.img
 done_with_images

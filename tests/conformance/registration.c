@@ -3,14 +3,18 @@
  * registration: both calls, with every kind of memory, and every error that they
  * can answer; nothing stays behind after one.
  *
- * Usage: registration BLOCK_NODE GENERIC_NODE MOUNTED_NODE [IF]
+ * Usage: registration BLOCK_NODE GENERIC_NODE MOUNTED_NODE PARTITION IF NIC
+ *		       QUEUE NODE...
  *
- * MOUNTED_NODE is a namespace with a mounted file system and a partition table
- * is of no interest; IF is an interface without zero-copy receive.
+ * MOUNTED_NODE is a namespace with a mounted file system, PARTITION a mounted
+ * partition of another; IF is an interface without zero-copy receive, QUEUE of
+ * NIC is one with.  NODEs are as many more namespaces as a region can have.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +37,7 @@
 #define DOC_FLAGS (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32 | \
 		   IORING_SETUP_SQE128)
 
-static const char *block_node, *generic_node, *mounted_node;
+static const char *block_node, *generic_node, *mounted_node, *partition;
 static int nvme_fd;
 
 /* calculate_region_size() of the first document, by its picture */
@@ -122,9 +126,13 @@ static void test_ifq(void)
 	char *mem = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE,
 			 MAP_ANONYMOUS | MAP_SHARED, -1, 0);
 	const char *ro = mmap(NULL, size, PROT_READ, MAP_ANONYMOUS | MAP_SHARED, -1, 0);
-	char *long_path = malloc(5000);
+	char *long_path = malloc(5000), whole[64], controller[64];
 	int left = 0;
 
+	snprintf(whole, sizeof(whole), "%.*s", (int)(strrchr(partition, 'p') - partition),
+		 partition);
+	snprintf(controller, sizeof(controller), "%.*s",
+		 (int)(strrchr(block_node, 'n') - block_node), block_node);
 	memset(long_path, 'x', 4999);
 	long_path[4999] = 0;
 	IFQ(0, "a region as large as the document calculates it");
@@ -165,6 +173,9 @@ static void test_ifq(void)
 	IFQ(-EINVAL, "a path that is too long", q.reg.nvme_dev_path = (uintptr_t)long_path);
 	IFQ(-ENOENT, "a node that does not exist", q.reg.nvme_dev_path = (uintptr_t)"/dev/nvme99n1");
 	IFQ(-ENODEV, "a node that is not NVMe", q.reg.nvme_dev_path = (uintptr_t)"/dev/null");
+	IFQ(-ENODEV, "a controller", q.reg.nvme_dev_path = (uintptr_t)controller);
+	IFQ(-ENODEV, "a partition", q.reg.nvme_dev_path = (uintptr_t)partition);
+	IFQ(-EBUSY, "a namespace with a mounted partition", q.reg.nvme_dev_path = (uintptr_t)whole);
 	IFQ(-EISDIR, "a folder", q.reg.nvme_dev_path = (uintptr_t)"/dev");
 	IFQ(-EBUSY, "a namespace that is mounted", q.reg.nvme_dev_path = (uintptr_t)mounted_node);
 	IFQ(-EINVAL, "a ring without DEFER_TASKRUN", q.ring_flags = IORING_SETUP_CQE32 | IORING_SETUP_SQE128);
@@ -219,6 +230,7 @@ static void test_region(const char *ifname)
 			 MAP_ANONYMOUS | MAP_SHARED, -1, 0);
 	int left = 0, null = open("/dev/null", O_RDWR), held;
 	int mounted = open(mounted_node, O_RDWR), block = open(block_node, O_RDWR);
+	int part = open(partition, O_RDWR), ring = ring_create(8, 0);
 
 	REGION(0, "the kernel's memory");
 	REGION(0, "the user's memory", u.region_ptr = &rd);
@@ -234,6 +246,7 @@ static void test_region(const char *ifname)
 	REGION(-EINVAL, "region_size 0", u.region_size = 0);
 	REGION(-EINVAL, "region_size that is no pages", u.region_size++);
 	REGION(-E2BIG, "region_size as large as can be", u.region_size = -4096ull);
+	REGION(-EINVAL, "as many entries as can be", u.sq_entries = u.cq_entries = -1);
 	REGION(-EINVAL, "sq_entries 0", u.sq_entries = 0);
 	REGION(-EINVAL, "cq_entries no power of two", u.cq_entries = 65);
 	REGION(-EINVAL, "too many cq_entries", u.cq_entries = 1 << 16);
@@ -261,6 +274,8 @@ static void test_region(const char *ifname)
 		       ring_flags = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32);
 	REGION(-EBADF, "a descriptor that is none", u.nvme_fd = 999);
 	REGION(-ENODEV, "a descriptor that is not NVMe", u.nvme_fd = null);
+	REGION(-ENODEV, "a partition", u.nvme_fd = part);
+	REGION(-ENODEV, "a ring", u.nvme_fd = ring);
 	REGION(-EBUSY, "a namespace that is mounted", u.nvme_fd = mounted);
 	REGION(-EFAULT, "a descriptor of the region that is not there", u.region_uptr = 8);
 	REGION(-EFAULT, "memory that is not there", rd.user_addr = 4096; u.region_ptr = &rd);
@@ -270,6 +285,8 @@ static void test_region(const char *ifname)
 	check_errno(({ struct region r; region_open(&r, nvme_fd, BUF, 0, 0); }), -EBUSY,
 		    "REGION: a namespace that somebody has for himself");
 	close(held);
+	close(part);
+	close(ring);
 	close(null);
 	close(mounted);
 	close(block);
@@ -320,12 +337,47 @@ static void test_calls(void)
 	close(ring);
 }
 
+/* In a child, which gives up what this takes: its exit code */
+static int in_child(int (*run)(void))
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(run());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int beyond(void)
+{
+	struct io_uring_unified_region_reg reg = {
+		.sq_entries = 1, .cq_entries = 1, .region_size = 32768,
+	};
+	int ring = ring_create(8, 0);
+	char *p;
+
+	if (ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1))
+		return 1;
+	p = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+		 IORING_MAP_OFF_UNIFIED_REGION);
+	if (p == MAP_FAILED)
+		return 2;
+	p[32767] = 1;	/* the last byte there is */
+	signal(SIGBUS, _exit);
+	p[32768] = 1;
+	return 3;
+}
+
 static void test_mmap(void)
 {
 	struct io_uring_unified_region_reg reg = {
 		.sq_entries = 1, .cq_entries = 1, .region_size = 32768,
 	};
 	int ring = ring_create(8, 0);
+	struct region r;
 	char *p, *q;
 
 	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ring, IORING_MAP_OFF_UNIFIED_REGION);
@@ -344,9 +396,16 @@ static void test_mmap(void)
 	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, ring, IORING_MAP_OFF_UNIFIED_REGION);
 	ok(p == MAP_FAILED, "... but there is nothing to map any more");
 	ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
-	p = mmap(NULL, 1 << 20, PROT_READ, MAP_SHARED, ring, IORING_MAP_OFF_UNIFIED_REGION);
-	ok(p == MAP_FAILED || !munmap(p, 1 << 20), "a mapping that is too large does no harm");
+	p = mmap(NULL, 0, PROT_READ, MAP_SHARED, ring, IORING_MAP_OFF_UNIFIED_REGION);
+	ok(p == MAP_FAILED && errno == EINVAL, "mmap of nothing: EINVAL");
 	close(ring);
+	ok(in_child(beyond) == SIGBUS, "what is mapped behind the region is SIGBUS");
+
+	if (region_open(&r, 0, BUF, 0, REGION_USER))
+		bail_out("no region");
+	p = mmap(NULL, 4096, PROT_READ, MAP_SHARED, r.ring, IORING_MAP_OFF_UNIFIED_REGION);
+	ok(p == MAP_FAILED && errno == EINVAL, "mmap of the user's own memory: EINVAL");
+	region_close(&r);
 }
 
 static void test_hugepages(void)
@@ -390,18 +449,19 @@ static void test_hugepages(void)
 	munmap(mem, size);
 }
 
-/* In a child, which gives up what this takes: ok if it exits with 0 */
-static bool in_child(int (*run)(void))
+static void test_hugepages_ifq(void)
 {
-	int status;
-	pid_t pid;
+	char *mem = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE,
+			 MAP_ANONYMOUS | MAP_SHARED | MAP_HUGETLB, -1, 0);
+	int left = 0;
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid)
-		_exit(run());
-	waitpid(pid, &status, 0);
-	return WIFEXITED(status) && !WEXITSTATUS(status);
+	if (mem == MAP_FAILED)
+		bail_out("no hugepages: %s", strerror(errno));
+	IFQ(0, "hugepages", q.rd.size = 4 << 20; q.reg.buffer_entries = 768);
+	IFQ(0, "the middle of a hugepage", q.rd.user_addr += 1 << 20);
+	IFQ(0, "across two hugepages", q.rd.user_addr += (2 << 20) - 8192);
+	ok(!left, "IFQ: nothing stays behind after any of these");
+	munmap(mem, 4 << 20);
 }
 
 static int drop_cap(int cap)
@@ -469,29 +529,105 @@ static int memlock(void)
 static int memlock_user(void)
 {
 	struct rlimit lim = { .rlim_cur = 4 << 20, .rlim_max = 4 << 20 };
-	struct io_uring_region_desc rd = { .size = 8 << 20 };
-	struct io_uring_unified_region_reg reg = {
-		.sq_entries = 1, .cq_entries = 1, .region_size = 8 << 20,
-		.region_ptr = &rd,
-	};
-	int ring;
+	struct region r;
+	int i;
 
-	rd.user_addr = (uintptr_t)mmap(NULL, 8 << 20, PROT_READ | PROT_WRITE,
-				       MAP_ANONYMOUS | MAP_SHARED, -1, 0);
 	if (setrlimit(RLIMIT_MEMLOCK, &lim) || drop_cap(CAP_IPC_LOCK))
 		return 1;
-	ring = ring_create(8, 0);
-	return ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1) != -ENOMEM;
+	if (region_open(&r, 0, 8 << 20, 0, REGION_USER) != -ENOMEM)
+		return 2;
+	for (i = 0; i < 20; i++)
+		if (region_open(&r, 0, 2 << 20, 0, REGION_USER) || region_close(&r))
+			return 3;
+	return 0;
+}
+
+/* All is there and registered, but the offsets cannot be written back */
+static int try_readonly(int ring, unsigned int op)
+{
+	struct io_unified_reg *ifq;
+	struct io_uring_unified_region_reg *reg;
+	struct io_unified_dev_reg *dev;
+	struct io_uring_region_desc *rd;
+	char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			  MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	char *mem = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
+			 MAP_ANONYMOUS | MAP_SHARED, -1, 0);
+	int ret;
+
+	ifq = (void *)page;
+	reg = (void *)page;
+	dev = (void *)page;
+	rd = (void *)(page + 1024);
+	rd->user_addr = (uintptr_t)mem;
+	rd->size = 2 << 20;
+	switch (op) {
+	case IORING_REGISTER_UNIFIED_IFQ:
+		ifq->region_ptr = (uintptr_t)rd;
+		ifq->nvme_dev_path = (uintptr_t)block_node;
+		ifq->sq_entries = ifq->cq_entries = 1;
+		ifq->buffer_entries = 1;
+		ifq->buffer_entry_size = 4096;
+		break;
+	case IORING_REGISTER_UNIFIED_REGION:
+		reg->region_ptr = rd;
+		reg->region_size = 2 << 20;
+		reg->sq_entries = reg->cq_entries = 1;
+		reg->nvme_fd = nvme_fd;
+		break;
+	default:
+		dev->fd = nvme_fd;
+	}
+	mprotect(page, 4096, PROT_READ);
+	ret = ring_register(ring, op, page, 1);
+	munmap(page, 4096);
+	munmap(mem, 2 << 20);
+	return ret;
+}
+
+static int memlock_readonly(void)
+{
+	struct rlimit lim = { .rlim_cur = 4 << 20, .rlim_max = 4 << 20 };
+	int ring = ring_create(8, DOC_FLAGS), i;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &lim) || drop_cap(CAP_IPC_LOCK))
+		return 1;
+	for (i = 0; i < 10; i++)
+		if (try_readonly(ring, IORING_REGISTER_UNIFIED_IFQ) != -EFAULT ||
+		    try_readonly(ring, IORING_REGISTER_UNIFIED_REGION) != -EFAULT)
+			return 2;
+	return try_small(0, 0, 2 << 20);
+}
+
+static void test_readonly(void)
+{
+	int ring = ring_create(8, DOC_FLAGS);
+	struct region r;
+
+	check_errno(try_readonly(ring, IORING_REGISTER_UNIFIED_IFQ), -EFAULT,
+		    "IFQ: an argument that cannot be written to");
+	ok(nothing_left(ring), "... nothing stays behind");
+	check_errno(try_readonly(ring, IORING_REGISTER_UNIFIED_REGION), -EFAULT,
+		    "REGION: an argument that cannot be written to");
+	ok(nothing_left(ring), "... nothing stays behind");
+	close(ring);
+	if (region_open(&r, 0, BUF, 0, 0))
+		bail_out("no region");
+	check_errno(try_readonly(r.ring, IORING_REGISTER_UNIFIED_DEV), -EFAULT,
+		    "DEV: an argument that cannot be written to");
+	ok(region_add_dev(&r, nvme_fd, NULL) == 0, "... nothing stays behind");
+	region_close(&r);
 }
 
 static void test_rights(void)
 {
-	ok(in_child(nobody), "an unprivileged user: EPERM");
-	ok(in_child(no_sys_admin), "all rights but CAP_SYS_ADMIN: EPERM");
-	ok(in_child(no_net_admin), "a NIC queue without CAP_NET_ADMIN: EPERM");
-	ok(in_child(memlock),
+	ok(!in_child(nobody), "an unprivileged user: EPERM");
+	ok(!in_child(no_sys_admin), "all rights but CAP_SYS_ADMIN: EPERM");
+	ok(!in_child(no_net_admin), "a NIC queue without CAP_NET_ADMIN: EPERM");
+	ok(!in_child(memlock),
 	   "memory of the kernel counts against RLIMIT_MEMLOCK: ENOMEM, and is given back");
-	ok(in_child(memlock_user), "... as does memory of the user");
+	ok(!in_child(memlock_user), "... as does memory of the user");
+	ok(!in_child(memlock_readonly), "... also when registration fails at the very end");
 }
 
 static void test_devices(void)
@@ -531,25 +667,192 @@ static void test_devices(void)
 	region_close(&r);
 }
 
+/* The namespaces are the region's, all that it can have and one */
+static void test_all_devices(int nr, char **nodes)
+{
+	struct region r;
+	int i, fd[IO_UNIFIED_MAX_DEVS], bad = 0;
+
+	if (nr < IO_UNIFIED_MAX_DEVS)
+		bail_out("%d namespaces are too few", nr);
+	if (region_open(&r, nvme_fd, BUF, 0, 0))
+		bail_out("no region");
+	for (i = 0; i < IO_UNIFIED_MAX_DEVS; i++) {
+		fd[i] = open(nodes[i], O_RDWR);
+		if (i + 1 < IO_UNIFIED_MAX_DEVS)
+			bad += region_add_dev(&r, fd[i], NULL) != i + 1;
+	}
+	ok(!bad, "DEV: as many as a region can have");
+	check_errno(region_add_dev(&r, fd[i - 1], NULL), -E2BIG, "DEV: one more");
+	ok(((struct io_unified_ctrl *)r.base)->nr_devs == IO_UNIFIED_MAX_DEVS,
+	   "DEV: ... which is not counted");
+	for (i = 0, bad = 0; i < IO_UNIFIED_MAX_DEVS; i++) {
+		int excl = open(nodes[i], O_RDWR | O_EXCL);
+
+		bad += (excl >= 0) != (i + 1 == IO_UNIFIED_MAX_DEVS);
+		if (excl >= 0)
+			close(excl);
+	}
+	ok(!bad, "DEV: ... and is still anybody's, unlike the others");
+	region_close(&r);
+	for (i = 0, bad = 0; i < IO_UNIFIED_MAX_DEVS; i++) {
+		int excl = open(nodes[i], O_RDWR | O_EXCL);
+
+		bad += excl < 0;
+		close(excl);
+		close(fd[i]);
+	}
+	ok(!bad, "DEV: all are free when the region is gone");
+}
+
+#define NIC_FLAGS (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32)
+#define NIC_SIZE (4096 + ENTRIES * 128 + ENTRIES * 64 + (4 << 20))
+
+static void test_nic(const char *name, unsigned int queue)
+{
+	char *mem = mmap(NULL, NIC_SIZE + 4096, PROT_READ | PROT_WRITE,
+			 MAP_ANONYMOUS | MAP_SHARED, -1, 0);
+	unsigned int nic = if_nametoindex(name), i;
+	int left = 0, ring;
+
+#define NIC(want, what, ...)						\
+	REGION(want, what, u.net_ifindex = nic; u.net_rxq = queue;	\
+	       u.region_size = NIC_SIZE; rd.size = NIC_SIZE;		\
+	       ring_flags = NIC_FLAGS; __VA_ARGS__)
+#define NIC_IFQ(want, what, ...)					\
+	IFQ(want, what, q.reg.net_ifindex = nic; q.reg.net_rxq = queue;	\
+	    q.reg.buffer_entries = 1024;				\
+	    q.rd.size = doc_size(ENTRIES, ENTRIES, 1024, BUF); __VA_ARGS__)
+
+	for (i = 0; i < 3; i++) {
+		NIC(0, "a NIC queue and the kernel's memory");
+		NIC(0, "a NIC queue and the user's memory", u.region_ptr = &rd);
+		NIC_IFQ(0, "a NIC queue");
+	}
+	NIC(0, "a NIC queue without a device", u.nvme_fd = 0);
+	NIC(0, "a ring with CQE_MIXED",
+	    ring_flags = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE_MIXED);
+	NIC(-EINVAL, "all buffers are the application's", u.user_bufs = 1024);
+	NIC(-EINVAL, "as many user_bufs as can be", u.user_bufs = -1);
+	NIC(-EINVAL, "too few buffers are left for the NIC", u.user_bufs = 1023);
+	NIC(-ERANGE, "a queue that does not exist", u.net_rxq = 99);
+	NIC(-ERANGE, "a queue with the largest number", u.net_rxq = -1);
+	NIC_IFQ(-ERANGE, "a queue that does not exist", q.reg.net_rxq = 99);
+	NIC_IFQ(-EINVAL, "buffers of 12 KiB for a NIC",
+		q.reg.buffer_entry_size = 12288; q.reg.buffer_entries = 256);
+	NIC_IFQ(-ENODEV, "an interface that does not exist", q.reg.net_ifindex = 999);
+
+	ring = ring_create(8, NIC_FLAGS);
+	{
+		struct io_uring_unified_region_reg u = {
+			.sq_entries = 1, .cq_entries = 1, .region_size = NIC_SIZE,
+			.net_ifindex = nic, .net_rxq = queue,
+		};
+
+		check_errno(ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &u, 1), 0,
+			    "a ring has the queue");
+		NIC(-EEXIST, "the queue of another ring");
+		NIC_IFQ(-EEXIST, "the queue of another ring");
+		check_errno(ring_register(ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0), 0,
+			    "... which gives it back");
+	}
+	close(ring);
+	NIC(0, "the queue that another ring has given back");
+	ok(!left, "NIC: nothing stays behind after any of these");
+	munmap(mem, NIC_SIZE + 4096);
+}
+
+/* Rings that race for one namespace, and threads for one ring */
+static volatile int racing;
+
+struct racer {
+	int	ring;		/* or -1: one of its own each time */
+	int	won, other;
+};
+
+static void *race(void *arg)
+{
+	struct racer *me = arg;
+
+	while (racing) {
+		struct io_uring_unified_region_reg reg = {
+			.sq_entries = 1, .cq_entries = 1, .region_size = 16384,
+			.nvme_fd = nvme_fd,
+			.flags = me->won & 1 ? IO_UNIFIED_REG_POLL : 0,
+		};
+		int ring = me->ring < 0 ? ring_create(8, 0) : me->ring, ret;
+		char *p;
+
+		ret = ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
+		me->won += !ret;
+		me->other += ret && ret != -EBUSY;
+		p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED, ring,
+			 IORING_MAP_OFF_UNIFIED_REGION);
+		ring_enter(ring);
+		if (p != MAP_FAILED)
+			munmap(p, 16384);
+		ret = ring_register(ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0);
+		me->other += ret && ret != -ENXIO;
+		if (me->ring < 0)
+			close(ring);
+	}
+	return NULL;
+}
+
+static void test_race(void)
+{
+	int shared = ring_create(8, 0), i, round;
+
+	for (round = 0; round < 2; round++) {
+		struct racer racers[3] = { };
+		pthread_t thread[3];
+		int won = 0, other = 0;
+
+		racing = 1;
+		for (i = 0; i < 3; i++) {
+			racers[i].ring = round ? shared : -1;
+			pthread_create(&thread[i], NULL, race, &racers[i]);
+		}
+		usleep(1500000);
+		racing = 0;
+		for (i = 0; i < 3; i++) {
+			pthread_join(thread[i], NULL);
+			won += racers[i].won;
+			other += racers[i].other;
+		}
+		note("%d registrations", won);
+		ok(won > 1 && !other && nothing_left(shared), "%s: only ever one has it",
+		   round ? "threads that race for a ring" :
+			   "rings that race for a namespace");
+	}
+	close(shared);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc < 4) {
-		fprintf(stderr, "usage: registration BLOCK_NODE GENERIC_NODE MOUNTED_NODE [IF]\n");
+	if (argc < 8) {
+		fprintf(stderr, "usage: registration BLOCK_NODE GENERIC_NODE MOUNTED_NODE PARTITION IF NIC QUEUE NODE...\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	block_node = argv[1];
 	generic_node = argv[2];
 	mounted_node = argv[3];
+	partition = argv[4];
 	nvme_fd = open(generic_node, O_RDWR);
 	if (nvme_fd < 0)
 		bail_out("%s: %s", generic_node, strerror(errno));
 	test_ifq();
-	test_region(argv[4]);
+	test_region(argv[5]);
+	test_nic(argv[6], atoi(argv[7]));
 	test_calls();
 	test_mmap();
 	test_hugepages();
+	test_hugepages_ifq();
 	test_rights();
+	test_readonly();
 	test_devices();
+	test_all_devices(argc - 8, argv + 8);
+	test_race();
 	return tap_end();
 }

@@ -1,11 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# The registration calls in the machine: a second namespace is mounted, and there
-# is an interface that cannot do zero-copy receive.
+# The registration calls in the machine: a NIC, an interface that cannot do
+# zero-copy receive, and namespaces: that of the first controller is free, of
+# the second controller's one is mounted, one has a mounted partition, and the
+# others are free.
 . /sluice/tests/guest/lib.sh
-mkfs.ext4 -q /dev/nvme1n1 && mkdir -p /run/mnt && mount /dev/nvme1n1 /run/mnt ||
-	die "no file system on /dev/nvme1n1"
-ip link add veth0 type veth peer name veth1
+first='' more=()
+for dir in /sys/block/nvme*; do
+	case $(cat "$dir/device/serial") in
+	sluice0*) first=/dev/${dir##*/} ;;
+	sluice1*) more+=("/dev/${dir##*/}") ;;
+	esac
+done
+mounted=${more[0]} parted=${more[1]}
+mkdir -p /run/mnt /run/part
+mkfs.ext4 -q "$mounted" && mount "$mounted" /run/mnt || die "no file system on $mounted"
+echo 'start=2048' | sfdisk -q "$parted" && mkfs.ext4 -q "${parted}p1" &&
+	mount "${parted}p1" /run/part || die "no file system on ${parted}p1"
+nic 1500 on
+rx ip link add veth0 type veth peer name veth1
 echo 4 >/proc/sys/vm/nr_hugepages
-/sluice/build/vm/tests/conformance/registration /dev/nvme0n1 /dev/ng0n1 \
-	/dev/nvme1n1 veth0
+rx /sluice/build/vm/tests/conformance/registration "$first" "${first/nvme/ng}" \
+	"$mounted" "${parted}p1" veth0 "$RX" $queue "${more[@]:2}"
