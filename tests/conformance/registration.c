@@ -249,7 +249,11 @@ static void test_region(const char *ifname)
 	REGION(-EINVAL, "as many entries as can be", u.sq_entries = u.cq_entries = -1);
 	REGION(-EINVAL, "sq_entries 0", u.sq_entries = 0);
 	REGION(-EINVAL, "cq_entries no power of two", u.cq_entries = 65);
-	REGION(-EINVAL, "too many cq_entries", u.cq_entries = 1 << 16);
+	/* with room for them */
+	REGION(0, "as many cq_entries as there may be",
+	       u.cq_entries = 1 << 15; u.region_size = 16 << 20);
+	REGION(-EINVAL, "too many cq_entries", u.cq_entries = 1 << 16; u.region_size = 16 << 20);
+	REGION(-EINVAL, "too many sq_entries", u.sq_entries = 1 << 16; u.region_size = 16 << 20);
 	REGION(-EINVAL, "buf_size less than a page", u.buf_size = 2048);
 	REGION(-EINVAL, "buf_size no power of two", u.buf_size = 12288);
 	REGION(-EINVAL, "an unknown flag", u.flags = 1u << 31);
