@@ -832,6 +832,115 @@ static void test_race(void)
 	close(shared);
 }
 
+/* The nth allocation fails, for every n that there is */
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+
+static void each_allocation(const char *what, int (*call)(int ring, unsigned int arg),
+			    unsigned int ring_flags, unsigned int arg)
+{
+	int ring = ring_create(8, ring_flags), nth = open(FAIL_NTH, O_RDWR);
+	int n, ret, left = 0, odd = 0, failed = 0;
+	char buf[16];
+
+	if (nth < 0) {
+		skip(what, "a kernel without fault injection");
+		close(ring);
+		return;
+	}
+	for (n = 1; n < 1000; n++) {
+		snprintf(buf, sizeof(buf), "%d", n);
+		if (write(nth, buf, strlen(buf)) < 0)
+			bail_out(FAIL_NTH ": %s", strerror(errno));
+		ret = call(ring, arg);
+		memset(buf, 0, sizeof(buf));
+		if (pread(nth, buf, sizeof(buf) - 1, 0) < 0 || write(nth, "0", 1) < 0)
+			bail_out(FAIL_NTH ": %s", strerror(errno));
+		failed += !!ret;
+		if (ret && ret != -ENOMEM) {
+			note("%s: the %dth makes it %s", what, n, strerror(-ret));
+			odd++;
+		}
+		if (!ret)
+			ring_register(ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0);
+		left += !nothing_left(ring);
+		if (atoi(buf))	/* there are fewer */
+			break;
+	}
+	note("%s: %d allocations, %d of them are indispensable", what, n - 1, failed);
+	ok(failed && !odd && !left && n < 1000, "%s", what);
+	close(nth);
+	close(ring);
+}
+
+static char *spare;	/* 2 MiB */
+
+static int call_ifq(int ring, unsigned int arg)
+{
+	struct ifq q = ifq_good(spare);
+
+	q.reg.region_ptr = (uintptr_t)&q.rd;
+	q.reg.flags = arg;
+	return ring_register(ring, IORING_REGISTER_UNIFIED_IFQ, &q.reg, 1);
+}
+
+static int call_region(int ring, unsigned int arg)
+{
+	struct io_uring_unified_region_reg reg = {
+		.sq_entries = ENTRIES, .cq_entries = ENTRIES,
+		.region_size = REGION_SIZE, .nvme_fd = nvme_fd, .flags = arg,
+	};
+
+	return ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
+}
+
+static int call_dev(int ring, unsigned int arg)
+{
+	struct io_uring_unified_region_reg reg = {
+		.sq_entries = 1, .cq_entries = 1, .region_size = 16384,
+	};
+	struct io_unified_dev_reg dev = { .fd = nvme_fd };
+	int ret;
+
+	(void)arg;
+	ret = ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
+	if (ret)
+		return ret;
+	ret = ring_register(ring, IORING_REGISTER_UNIFIED_DEV, &dev, 1);
+	if (ret)
+		ring_register(ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0);
+	return ret;
+}
+
+static unsigned int spare_nic, spare_queue;
+
+static int call_nic(int ring, unsigned int arg)
+{
+	struct io_uring_unified_region_reg reg = {
+		.sq_entries = 1, .cq_entries = 1, .region_size = 2 << 20,
+		.nvme_fd = nvme_fd, .net_ifindex = spare_nic,
+		.net_rxq = spare_queue, .flags = arg,
+	};
+
+	return ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
+}
+
+static void test_allocations(const char *nic, unsigned int queue)
+{
+	spare = mmap(NULL, 2 << 20, PROT_READ | PROT_WRITE,
+		     MAP_ANONYMOUS | MAP_SHARED, -1, 0);
+	spare_nic = if_nametoindex(nic);
+	spare_queue = queue;
+	each_allocation("IFQ: each allocation that fails is ENOMEM, and nothing stays behind",
+			call_ifq, DOC_FLAGS, 0);
+	each_allocation("REGION: each allocation that fails is ENOMEM, and nothing stays behind",
+			call_region, 0, IO_UNIFIED_REG_POLL);
+	each_allocation("REGION: ... with a NIC",
+			call_nic, NIC_FLAGS, 0);
+	each_allocation("DEV: each allocation that fails is ENOMEM, and nothing stays behind",
+			call_dev, 0, 0);
+	munmap(spare, 2 << 20);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc < 8) {
@@ -858,5 +967,6 @@ int main(int argc, char **argv)
 	test_devices();
 	test_all_devices(argc - 8, argv + 8);
 	test_race();
+	test_allocations(argv[6], atoi(argv[7]));
 	return tap_end();
 }
