@@ -14,7 +14,7 @@
 #ifndef __KERNEL__
 /* which may have the numbers below as enumerators, and then must come first */
 #include <linux/io_uring.h>
-#if __has_include(<linux/io_uring/query.h>)
+#if __has_include("linux/io_uring/query.h")
 #include <linux/io_uring/query.h>
 #endif
 #endif
