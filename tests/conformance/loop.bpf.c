@@ -5,20 +5,26 @@
 
 enum { LOOP_CONTINUE, LOOP_STOP };
 
-volatile __u32 stop;		/* set by user space */
-__u64 submitted;
+/* rings.c has the same as struct loop_bss */
+struct {
+	volatile __u32 stop, once;	/* set by user space */
+	__u64 submitted;
+	__s32 error;
+} shared;
 
 SEC("struct_ops.s/loop_step")
 int BPF_PROG(loop_step, struct iou_ctx *ring, struct iou_loop_params *lp)
 {
 	int nr;
 
-	if (stop)
+	if (shared.stop)
 		return LOOP_STOP;
 	nr = bpf_io_unified_submit(ring, 8);
 	if (nr > 0)
-		submitted += nr;
-	return LOOP_CONTINUE;
+		shared.submitted += nr;
+	else if (nr < 0)
+		shared.error = nr;
+	return shared.once ? LOOP_STOP : LOOP_CONTINUE;
 }
 
 SEC(".struct_ops.link")

@@ -384,6 +384,12 @@ static void test_poller(int fd)
 }
 
 /* The documents' loops beside a thread that sits in the ring's BPF loop */
+struct loop_bss {		/* of loop.bpf.c */
+	uint32_t	stop, once;
+	uint64_t	submitted;
+	int32_t		error;
+};
+
 struct bpf_side {
 	struct region	*r;
 	uint32_t	*stop;
@@ -398,38 +404,98 @@ static void *bpf_user(void *arg)
 	return NULL;
 }
 
-static void test_bpf(int fd, const char *path)
+/* The loop, attached to a ring; what it shares with us is in *bss */
+static struct bpf_link *attach_loop(const char *path, int ring,
+				    struct bpf_object **obj, struct loop_bss **bss)
 {
-	struct bpf_object *obj = bpf_object__open(path);
-	struct bpf_side side;
 	struct bpf_link *link;
 	struct bpf_map *map;
-	struct region r;
-	pthread_t thread;
-	uint64_t *bss;
 	size_t size;
 
-	open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER));
-	if (!obj)
+	*obj = bpf_object__open(path);
+	if (!*obj)
 		bail_out("%s: %s", path, strerror(errno));
-	map = bpf_object__find_map_by_name(obj, "loop");
+	map = bpf_object__find_map_by_name(*obj, "loop");
 	/* behind the one function */
-	*(int *)(bpf_map__initial_value(map, &size) + sizeof(void *)) = r.ring;
-	if (bpf_object__load(obj))
+	*(int *)(bpf_map__initial_value(map, &size) + sizeof(void *)) = ring;
+	if (bpf_object__load(*obj))
 		bail_out("%s: %s", path, strerror(errno));
 	link = bpf_map__attach_struct_ops(map);
 	if (!link)
 		bail_out("attach the loop: %s", strerror(errno));
-	bss = bpf_map__initial_value(bpf_object__find_map_by_name(obj, ".bss"), &size);
+	*bss = bpf_map__initial_value(bpf_object__find_map_by_name(*obj, ".bss"), &size);
+	if (size < sizeof(**bss))
+		bail_out("%s has %zu bytes of variables", path, size);
+	return link;
+}
+
+static void test_bpf(int fd, const char *path)
+{
+	struct bpf_object *obj;
+	struct loop_bss *bss;
+	struct bpf_side side;
+	struct bpf_link *link;
+	struct region r;
+	pthread_t thread;
+
+	open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER));
+	link = attach_loop(path, r.ring, &obj, &bss);
 	side.r = &r;
-	side.stop = (uint32_t *)bss;
+	side.stop = &bss->stop;
 	pthread_create(&thread, NULL, bpf_user, &side);
 	ok(!ring_enter(r.ring), "the ring's BPF loop runs until it is told to stop");
 	pthread_join(thread, NULL);
-	ok(size >= 16 && bss[1] == ROUNDS + 1 + 32, "... and submitted all that there was");
+	ok(bss->submitted == ROUNDS + 1 + 32 && !bss->error,
+	   "... and submitted all that there was");
+
+	ring_register(r.ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0);
+	bss->stop = 0;
+	bss->once = 1;
+	ok(!ring_enter(r.ring) && bss->error == -ENXIO,
+	   "bpf_io_unified_submit() without a region: ENXIO");
 	bpf_link__destroy(link);
 	bpf_object__close(obj);
-	region_close(&r);
+	munmap(r.base, r.size);
+	close(r.ring);
+}
+
+/* A process that dies in its loop, with commands in flight */
+static void test_bpf_killed(int fd, const char *path)
+{
+	struct loop_bss *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	uint64_t end = now_ms() + 30000;
+	unsigned int i;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		struct bpf_object *obj;
+		struct loop_bss *bss;
+		struct region r;
+
+		/* the loop never stops: whether it runs is seen by the rings */
+		open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER | REGION_USER));
+		attach_loop(path, r.ring, &obj, &bss);
+		for (i = 0; i < REGION_ENTRIES; i++)
+			doc_submit(&r, 2, 0, 0, DATA, i);
+		if (!fork()) {
+			while (!load_acquire(&r.cq->producer) ||
+			       load_acquire(&r.cq->producer) == r.cq->consumer)
+				sched_yield();
+			shared->once = 1;
+			_exit(0);
+		}
+		_exit(ring_enter(r.ring) != -EINTR);
+	}
+	while (!load_acquire(&shared->once) && now_ms() < end)
+		sched_yield();
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ok(load_acquire(&shared->once) && is_free(30000),
+	   "a process that is killed in its BPF loop gives the namespace back");
+	munmap(shared, 4096);
 }
 
 /* --- rings that are full -------------------------------------------------- */
@@ -740,6 +806,7 @@ int main(int argc, char **argv)
 	test_poller(fd);
 	test_wakeups(fd);
 	test_bpf(fd, argv[2]);
+	test_bpf_killed(fd, argv[2]);
 	test_len(fd);
 	test_full(fd);
 	test_order(fd);
