@@ -23,7 +23,7 @@ sed 's/__u32	flags;		\/\* enum io_unified_sqe_flags/__u64	flags;	\/* enum/;
 	kernel/include/uapi/linux/io_uring/unified.h >"$dir/other.h"
 ! tests/vm/enter tests/unit/layout.sh -H "/sluice/$dir/other.h" >"$dir/other.tap" ||
 	fail "a longer member was not noticed"
-grep '^not ok' "$dir/other.tap" | sed 's/^not ok [0-9]* - //' >"$dir/noticed"
+grep '^not ok' "$dir/other.tap" | grep -v TODO | sed 's/^not ok [0-9]* - //' >"$dir/noticed"
 [ "$(cat "$dir/noticed")" = "32 bits, gcc: all offsets, sizes and values are those of gcc" ] ||
 	fail "something else was noticed: $(cat "$dir/noticed")"
 echo "ok - a longer member in one of them is noticed"

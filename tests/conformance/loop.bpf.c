@@ -10,6 +10,7 @@ struct {
 	volatile __u32 stop, once;	/* set by user space */
 	__u64 submitted;
 	__s32 error;
+	__u32 running;
 } shared;
 
 SEC("struct_ops.s/loop_step")
@@ -17,6 +18,7 @@ int BPF_PROG(loop_step, struct iou_ctx *ring, struct iou_loop_params *lp)
 {
 	int nr;
 
+	shared.running = 1;
 	if (shared.stop)
 		return LOOP_STOP;
 	nr = bpf_io_unified_submit(ring, 8);

@@ -388,19 +388,23 @@ struct loop_bss {		/* of loop.bpf.c */
 	uint32_t	stop, once;
 	uint64_t	submitted;
 	int32_t		error;
+	uint32_t	running;
 };
 
 struct bpf_side {
 	struct region	*r;
-	uint32_t	*stop;
+	struct loop_bss	*bss;
 };
 
 static void *bpf_user(void *arg)
 {
 	struct bpf_side *side = arg;
 
+	/* or io_uring_enter() itself takes what is there before */
+	while (!load_acquire(&side->bss->running))
+		sched_yield();
 	test_loops(side->r, "BPF", false);
-	__atomic_store_n(side->stop, 1, __ATOMIC_RELEASE);
+	store_release(&side->bss->stop, 1);
 	return NULL;
 }
 
@@ -441,7 +445,7 @@ static void test_bpf(int fd, const char *path)
 	open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER));
 	link = attach_loop(path, r.ring, &obj, &bss);
 	side.r = &r;
-	side.stop = &bss->stop;
+	side.bss = bss;
 	pthread_create(&thread, NULL, bpf_user, &side);
 	ok(!ring_enter(r.ring), "the ring's BPF loop runs until it is told to stop");
 	pthread_join(thread, NULL);
@@ -475,14 +479,14 @@ static void test_bpf_killed(int fd, const char *path)
 		struct loop_bss *bss;
 		struct region r;
 
-		/* the loop never stops: whether it runs is seen by the rings */
 		open_or_bail(&r, region_open(&r, fd, DATA, 0, REGION_DEFER | REGION_USER));
 		attach_loop(path, r.ring, &obj, &bss);
-		for (i = 0; i < REGION_ENTRIES; i++)
-			doc_submit(&r, 2, 0, 0, DATA, i);
 		if (!fork()) {
-			while (!load_acquire(&r.cq->producer) ||
-			       load_acquire(&r.cq->producer) == r.cq->consumer)
+			while (!load_acquire(&bss->running))
+				sched_yield();
+			for (i = 0; i < REGION_ENTRIES / 2; i++)
+				doc_submit(&r, 2, 0, 0, DATA, i);
+			while (!load_acquire((uint32_t *)&bss->submitted))
 				sched_yield();
 			shared->once = 1;
 			_exit(0);
