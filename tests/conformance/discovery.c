@@ -3,7 +3,10 @@
  * discovery: what a program can ask before it relies on something, and what can
  * be seen of a region from outside.
  *
- * Usage: discovery NODE
+ * Usage: discovery NODE [work]
+ *
+ * With work, something to be traced: a write of 4096 bytes to LBA 0x78 with
+ * user_data 0x1267, and more flushes than the CQ has room for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -113,10 +116,38 @@ static void test_fdinfo(const char *node)
 	close(fd);
 }
 
+static int work(const char *node)
+{
+	struct io_unified_sqe sqe = {
+		.nvme_cmd = { .opcode = 1, .nsid = 1, .data_len = 4096,
+			      .cdw10 = 0x78, .cdw12 = 7 },
+		.user_data = 0x1267,
+	};
+	int fd = open(node, O_RDWR);
+	unsigned int i;
+	struct region r;
+
+	if (fd < 0 || region_open(&r, fd, 65536, 0, 0))
+		bail_out("no region on %s", node);
+	region_run(&r, &sqe);
+	sqe = (struct io_unified_sqe) { .nvme_cmd = { .nsid = 1 } };
+	for (i = 0; i <= REGION_ENTRIES; i++) {
+		region_queue(&r, &sqe);
+		region_submit(&r);
+	}
+	while (r.stats->cq_overflows == 0)
+		usleep(1000);
+	while (ring_register(r.ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0) == -EBUSY)
+		usleep(1000);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 3 && !strcmp(argv[2], "work"))
+		return work(argv[1]);
 	if (argc != 2) {
-		fprintf(stderr, "usage: discovery NODE\n");
+		fprintf(stderr, "usage: discovery NODE [work]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -523,6 +523,7 @@ static void test_full(int fd)
 	unsigned int i, done = 0, again = 0, bad = 0;
 	struct io_unified_cqe cqe;
 	struct region r;
+	uint64_t end;
 	u32 cached;
 
 	open_or_bail(&r, region_open(&r, fd, DATA, 0, 0));
@@ -537,7 +538,9 @@ static void test_full(int fd)
 	for (i = 0; i < REGION_ENTRIES; i++)
 		doc_submit(&r, 2, i, 0, LBA, REGION_ENTRIES + i);
 	ring_enter(r.ring);
-	while (!(load_acquire(&r.cq->flags) & IO_UNIFIED_RING_CQ_OVERFLOW))
+	end = now_ms() + 30000;
+	while (!(load_acquire(&r.cq->flags) & IO_UNIFIED_RING_CQ_OVERFLOW) &&
+	       now_ms() < end)
 		sched_yield();
 	ok(load_acquire(&r.cq->producer) - r.cq->consumer == REGION_ENTRIES,
 	   "a CQ that nobody consumes fills up, and says that there is more");

@@ -8,7 +8,6 @@ trace=/sys/kernel/tracing
 "$bin/discovery" /dev/nvme0n1 || exit
 
 echo 1 >$trace/events/io_unified/enable || die "no tracepoints"
-echo 16384 >$trace/buffer_size_kb
 traced() { # EVENT REGEX...: is there a line of the event with all of these?
 	local event=$1 lines regex
 
@@ -20,8 +19,8 @@ traced() { # EVENT REGEX...: is there a line of the event with all of these?
 	[ -n "$lines" ] || die "io_unified_$event did not fire"
 	echo "ok - tracepoint io_unified_$event"
 }
-"$bin/rings" /dev/nvme0n1 "$bin/loop.bpf.o" >/dev/null || die "rings"
-traced register 'sq 64, cq 64, data 262144, nic bufs 0, devs 1'
+"$bin/discovery" /dev/nvme0n1 work || die "nothing to trace"
+traced register 'sq 64, cq 64, data 65536, nic bufs 0, devs 1'
 traced submit 'opcode 0x01, nsid 1, cdw10-11 0x78, len 4096'
 traced complete 'user_data 0x1267, status 0x0'
 traced ring_full 'tail [0-9]+, user_data'
