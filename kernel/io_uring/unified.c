@@ -10,6 +10,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/io_uring.h>
+#include <uapi/linux/io_uring/query.h>
 #include <linux/kernel.h>
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
@@ -295,9 +296,13 @@ static int io_unified_may_register(struct io_ring_ctx *ctx)
 	return 0;
 }
 
-static int io_unified_check_flags(u32 flags, u32 sq_idle)
+static int io_unified_check_flags(struct io_ring_ctx *ctx, u32 flags,
+				  u32 sq_idle)
 {
 	if (flags & ~(u32)IO_UNIFIED_REG_FLAGS)
+		return -EINVAL;
+	/* a ring that is not enabled yet does nothing by itself */
+	if (flags & IO_UNIFIED_REG_POLL && ctx->flags & IORING_SETUP_R_DISABLED)
 		return -EINVAL;
 	if (sq_idle && !(flags & IO_UNIFIED_REG_POLL))
 		return -EINVAL;
@@ -330,7 +335,7 @@ static int io_unified_ifq_params(struct io_ring_ctx *ctx,
 	if (reg->net_ifindex ? !is_power_of_2(reg->buffer_entry_size) :
 			       reg->net_rxq)
 		return -EINVAL;
-	ret = io_unified_check_flags(reg->flags, reg->sq_idle);
+	ret = io_unified_check_flags(ctx, reg->flags, reg->sq_idle);
 	if (!ret && reg->net_ifindex)
 		ret = io_unified_check_net(ctx);
 	if (ret)
@@ -430,7 +435,7 @@ static int io_unified_region_params(struct io_ring_ctx *ctx,
 		return -EINVAL;
 	if (!reg->net_ifindex && (reg->net_rxq || reg->user_bufs))
 		return -EINVAL;
-	ret = io_unified_check_flags(reg->flags, reg->sq_idle);
+	ret = io_unified_check_flags(ctx, reg->flags, reg->sq_idle);
 	if (!ret && reg->net_ifindex)
 		ret = io_unified_check_net(ctx);
 	if (ret)
@@ -606,6 +611,10 @@ int io_register_unified(struct io_ring_ctx *ctx, unsigned int opcode,
 {
 	bool unreg = opcode == IORING_UNREGISTER_UNIFIED_IFQ ||
 		     opcode == IORING_UNREGISTER_UNIFIED_REGION;
+
+	BUILD_BUG_ON(IORING_OP_UNIFIED != __IORING_OP_UNIFIED);
+	BUILD_BUG_ON(IORING_REGISTER_UNIFIED_DEV != __IORING_REGISTER_UNIFIED);
+	BUILD_BUG_ON(IO_URING_QUERY_UNIFIED != (int)__IO_URING_QUERY_UNIFIED);
 
 	if (nr_args != !unreg || !arg != unreg)
 		return -EINVAL;

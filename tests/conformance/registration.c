@@ -260,6 +260,8 @@ static void test_region(const char *ifname)
 	REGION(-EINVAL, "a reserved field", u.__resv[1] = 1);
 	REGION(-EINVAL, "numa_node, which is the kernel's to say", u.numa_node = 1);
 	REGION(-EINVAL, "sq_idle without a poller", u.sq_idle = 1);
+	REGION(-EINVAL, "a poller for a ring that is not enabled", u.flags = IO_UNIFIED_REG_POLL;
+	       ring_flags = IORING_SETUP_R_DISABLED);
 	REGION(-EINVAL, "a queue without an interface", u.net_rxq = 1);
 	REGION(-EINVAL, "user_bufs without an interface", u.user_bufs = 1);
 	REGION(-EINVAL, "an interface, and a ring without DEFER_TASKRUN", u.net_ifindex = 1);

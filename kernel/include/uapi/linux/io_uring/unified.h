@@ -11,13 +11,6 @@
 
 #include <linux/types.h>
 #include <linux/nvme_ioctl.h>
-#ifndef __KERNEL__
-/* which may have the numbers below as enumerators, and then must come first */
-#include <linux/io_uring.h>
-#if __has_include("linux/io_uring/query.h")
-#include <linux/io_uring/query.h>
-#endif
-#endif
 
 #ifdef __cplusplus
 extern "C" {
