@@ -61,7 +61,7 @@ static int io_unified_alloc_bufs(struct io_unified_region *r)
 	if (r->nr_bufs < IO_UNIFIED_MIN_BUFS || r->nr_bufs >= IO_UNIFIED_BUF_PAGE)
 		return -EINVAL;
 	r->high = r->nr_bufs / 2;
-	r->low = r->high - r->high / 4;
+	r->low = r->high / 2;
 	r->holds = kvzalloc_objs(*r->holds, r->nr_bufs, GFP_KERNEL_ACCOUNT);
 	r->refill = kvzalloc_objs(*r->refill, roundup_pow_of_two(r->nr_bufs),
 				  GFP_KERNEL_ACCOUNT);
