@@ -280,14 +280,14 @@ static int io_unified_ask(struct io_kiocb *req, struct io_unified_xfer *x)
 		ureq->step = IO_UNIFIED_STEP_END;
 		return 0;
 	}
+	/* PASS of what was read or is to be sent: as the request says */
 	if (verdict == IO_UNIFIED_NEXT ||
 	    (verdict == IO_UNIFIED_WRITE && writes) ||
+	    (verdict == IO_UNIFIED_PASS && !writes) ||
 	    (verdict == IO_UNIFIED_SEND && net))
 		return 0;
-	/* the application has it, or what it asked for is not to be */
-	if (verdict == IO_UNIFIED_PASS || verdict == IO_UNIFIED_DROP) {
-		if (verdict == IO_UNIFIED_DROP)
-			ureq->len = 0;
+	if (verdict == IO_UNIFIED_DROP) {
+		ureq->len = 0;
 		ureq->step = IO_UNIFIED_STEP_END;
 		return 0;
 	}

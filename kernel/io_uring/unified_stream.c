@@ -453,6 +453,9 @@ static int io_unified_drain_stream(struct io_kiocb *req,
 		WRITE_ONCE(s->error, io_unified_stream_send_flush(s));
 		return IOU_REQUEUE;
 	}
+	/* a reset shuts the socket down, too, but is no end of the stream */
+	if (!s->error && !s->single)
+		WRITE_ONCE(s->error, sock_error(s->sk));
 	if (s->error)
 		req_set_fail(req);
 	io_req_set_res(req, s->error ?: s->single ? s->off : 0, 0);

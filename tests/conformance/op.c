@@ -374,6 +374,9 @@ static void test_bpf(void)
 	try(&s, 0, "NVME|BPF with F_WRITE, dropped", .mask = NVME | BPF, .len = 4096,
 	    .flags = IORING_UNIFIED_F_WRITE, .lba = 600);
 	ok(on_device(600, want, 4096), "... writes nothing");
+	s.own[0] = 'P';
+	try(&s, -EINVAL, "NVME|BPF with F_WRITE: nobody is there to PASS it to",
+	    .mask = NVME | BPF, .len = 4096, .flags = IORING_UNIFIED_F_WRITE, .lba = 600);
 
 	fill(s.own, 4096, 5);
 	s.own[0] = 'X';
@@ -385,7 +388,7 @@ static void test_bpf(void)
 	try(&s, 4096, "NVME", .mask = NVME, .flags = IORING_UNIFIED_F_WRITE, .len = 4096, .lba = 700);
 	try(&s, -EINVAL, "NVME|BPF: a stage that wants to send what is not for a socket",
 	    .mask = NVME | BPF, .len = 4096, .lba = 700);
-	ok(s.r.stats->stage_errors == 2, "wrong answers are counted");
+	ok(s.r.stats->stage_errors == 3, "wrong answers are counted");
 	tear_down(&s);
 }
 
@@ -600,6 +603,51 @@ static void test_to_application(void)
 	region_submit(&s.r);
 	ok(!region_reap(&s.r, &cqe, 1000) && cqe.result == -EFAULT,
 	   "... as is returning what was never the NIC's");
+	tear_down(&s);
+	free(st.data);
+}
+
+static void send_and_reset(int sock, void *arg)
+{
+	const struct linger now = { .l_onoff = 1 };
+	struct stream *st = arg;
+	char c;
+
+	write_all(sock, st->data, st->len);
+	/* the other side has it, and says so */
+	if (read(sock, &c, 1) != 1)
+		_exit(96);
+	setsockopt(sock, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+static void test_reset(void)
+{
+	struct stream st = { .len = 8192 };
+	struct io_unified_cqe cqe;
+	struct setup s;
+	struct peer p;
+	size_t got = 0;
+
+	st.data = malloc(st.len);
+	fill(st.data, st.len, 12);
+	set_up(&s, NET_FLAGS, false, true);
+	p = connect_peer(send_and_reset, &st);
+	queue_op(&s, (struct op) { .mask = NET, .fd = p.sock, .len = REC,
+		 .ioprio = IORING_RECV_MULTISHOT });
+	while (got < st.len) {
+		struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+		struct io_uring_cqe *rcqe;
+
+		io_uring_submit(&s.ring);
+		if (!region_reap(&s.r, &cqe, 0))
+			got += cqe.len;
+		else
+			io_uring_wait_cqe_timeout(&s.ring, &rcqe, &ts);
+	}
+	if (write(p.sock, "x", 1) != 1)
+		bail_out("write: %s", strerror(errno));
+	check_res(wait_op(&s, NULL), -ECONNRESET, "a stream that the peer resets");
+	end_peer(&p);
 	tear_down(&s);
 	free(st.data);
 }
@@ -965,6 +1013,7 @@ int main(int argc, char **argv)
 		peer_ns = argv[7];
 		test_to_application();
 		test_single();
+		test_reset();
 		test_held();
 		test_to_device();
 		test_drop();
