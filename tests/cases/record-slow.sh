@@ -5,7 +5,7 @@
 # NIC never runs out of buffers, memory stays flat, nothing is lost.
 . "$(dirname "$0")/../lib.sh"
 data 8000000
-disk_options=,throttling.bps-write=600000
+disk_options=,throttling.bps-write=250000
 machine -- tests/guest/record-slow.sh
 expect --drop DROP
 jq=$(tests/vm/enter jq '.rx_stalls > 0' "$dir/summary.json")
