@@ -66,18 +66,64 @@ struct io_unified_buf {
 	u64 slba;
 	u32 len;
 	u32 nr_frags;
+	u32 stream;
+	u32 dev;
+};
+
+struct io_unified_nvme {
+	u64 slba;
+	u32 nr_blocks;
+	u16 opcode;
+	u16 attempt;
+	u32 dev;
+	u32 mirror;
+	u32 delay_ms;
+	u32 fua;
+};
+
+struct io_unified_exit {
+	u32 kind;
+	s64 code;
+	char reason[128];
 };
 
 struct io_unified_ops {
+	int (*init)(struct io_unified_ctx *ctx);
+	void (*exit)(struct io_unified_ctx *ctx, struct io_unified_exit *info);
 	int (*rx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
 	int (*tx)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
+	int (*submit)(struct io_unified_ctx *ctx, struct io_unified_buf *buf,
+		      struct io_unified_nvme *cmd);
 	int (*complete)(struct io_unified_ctx *ctx, struct io_unified_buf *buf,
 			int status);
 	u32 ring_fd;
 	s32 prio;
 	u32 flags;
 	char name[16];
-	struct io_unified_region *region;
+};
+
+struct io_unified_count {
+	__u64 bufs;
+	__u64 bytes;
+};
+
+struct io_unified_stats {
+	struct io_unified_count rx;
+	struct io_unified_count dropped;
+	struct io_unified_count written;
+	struct io_unified_count passed;
+	struct io_unified_count sent;
+	struct io_unified_count failed;
+	struct io_unified_count in_flight;
+	__u64 copied_bytes;
+	__u64 padded_bytes;
+	__u64 nvme_cmds;
+	__u64 nvme_errors;
+	__u64 rx_stalls;
+	__u64 cq_overflows;
+	__u64 sq_invalid;
+	__u64 stage_errors;
+	struct io_unified_count made;
 };
 
 struct iou_ctx {};
@@ -104,6 +150,19 @@ enum io_unified_done {
 	IO_UNIFIED_DONE = 0,
 	IO_UNIFIED_NOTIFY = 1,
 	IO_UNIFIED_RETRY = 2,
+	IO_UNIFIED_SKIP = 3,
+};
+
+enum io_unified_exit_kind {
+	IO_UNIFIED_EXIT_DETACHED = 0,
+	IO_UNIFIED_EXIT_REPLACED = 1,
+	IO_UNIFIED_EXIT_REGION = 2,
+	IO_UNIFIED_EXIT_STAGE = 3,
+	IO_UNIFIED_EXIT_ERROR = 4,
+};
+
+enum io_unified_ops_flags {
+	IO_UNIFIED_OPS_REQUIRED = 1,
 };
 
 struct xdp_md {

@@ -59,6 +59,153 @@ extern int bpf_io_unified_buf_load(struct io_unified_buf *buf, __u32 off,
 				   void *dst, __u32 dst__sz) __ksym;
 
 /**
+ * bpf_io_unified_buf_store() - change payload, however many pieces it is in
+ * @buf: the record or the command
+ * @off: first byte to change
+ * @src: memory of the program's own: not a constant, of which the verifier wants
+ *	that nobody could write to it
+ * @src__sz: bytes to change
+ *
+ * Context: any stage.
+ * Return: 0, or -EINVAL if the payload ends before; nothing is changed then
+ */
+extern int bpf_io_unified_buf_store(struct io_unified_buf *buf, __u32 off,
+				    const void *src, __u32 src__sz) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_crc32c() - CRC32C over all of the payload
+ * @buf: the record or the command
+ * @crc: what to start with, 0, or the result for what comes before
+ *
+ * As RFC 3720 and iSCSI have it: of "123456789" it is 0xe3069283.
+ *
+ * Context: any stage.
+ * Return: the checksum
+ */
+extern __u32 bpf_io_unified_buf_crc32c(struct io_unified_buf *buf,
+				       __u32 crc) __ksym __weak;
+
+/*
+ * Buffers of a stage's own.  A program that has one must hand it on by exactly
+ * one of write, read, pass and drop on every way through it; the verifier
+ * rejects one that forgets, does it twice, or looks at the buffer afterwards.
+ * Also where they answer with an error, the buffer is gone: it counts as failed.
+ */
+
+/**
+ * bpf_io_unified_alloc() - a new buffer
+ * @region: the region
+ * @len: bytes, 1 to 65536; they are zero
+ *
+ * Counted as made; its memory is not part of the region.
+ *
+ * Context: any stage.
+ * Return: the buffer, which the program has to hand on; NULL: no memory
+ */
+extern struct io_unified_buf *
+bpf_io_unified_alloc(struct io_unified_ctx *region, __u32 len) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_clone() - one more reference to a record's payload
+ * @buf: the record
+ *
+ * Both are the same memory: what is changed in one, is in the other.  Counted as
+ * made.  So a stage can send a record to two places.
+ *
+ * Context: ->rx(), ->tx().
+ * Return: the clone, which the program has to hand on; NULL: no memory
+ */
+extern struct io_unified_buf *
+bpf_io_unified_buf_clone(struct io_unified_buf *buf) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_write() - hand a buffer to NVMe
+ * @buf: a buffer of the program's own, whole blocks
+ * @dev: the device
+ * @slba: the first logical block
+ *
+ * A command of its own, in no order with those of the stream.  Its end is seen by
+ * ->complete(), with stream 0.
+ *
+ * Context: any stage.
+ * Return: 0, -EINVAL (no whole blocks, or beyond the end), -ENODEV
+ */
+extern int bpf_io_unified_buf_write(struct io_unified_buf *buf, __u32 dev,
+				    __u64 slba) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_read() - fill a buffer from NVMe
+ * @buf: a buffer of the program's own, from bpf_io_unified_alloc(), whole blocks
+ * @dev: the device
+ * @slba: the first logical block
+ *
+ * ->complete() sees the data, with stream 0; then the buffer is freed.
+ *
+ * Context: any stage.
+ * Return: 0, -EINVAL (a clone, no whole blocks, or beyond the end), -ENODEV
+ */
+extern int bpf_io_unified_buf_read(struct io_unified_buf *buf, __u32 dev,
+				   __u64 slba) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_pass() - hand a buffer to the application
+ * @buf: a buffer of the program's own, from bpf_io_unified_buf_clone()
+ * @user_data: of its CQEs
+ *
+ * Context: ->rx().
+ * Return: 0, -EOPNOTSUPP (its memory is not part of the region)
+ */
+extern int bpf_io_unified_buf_pass(struct io_unified_buf *buf,
+				   __u64 user_data) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_drop() - let go of a buffer
+ * @buf: a buffer of the program's own
+ *
+ * Context: any stage.
+ */
+extern void bpf_io_unified_buf_drop(struct io_unified_buf *buf) __ksym __weak;
+
+/**
+ * bpf_io_unified_stream_storage() - memory that this stage has for this stream
+ * @buf: a record or command of the stream
+ * @rdwr_buf_size: bytes wanted, a constant, 64 at most
+ *
+ * Zero when the stream begins.  It goes with the stream, and with the stage; one
+ * that replaces another finds what that has left.
+ *
+ * Context: any stage; ->complete() may run at the same time as ->rx().
+ * Return: the memory; NULL: @buf is of no stream, or a buffer of the program's own
+ */
+extern __u8 *bpf_io_unified_stream_storage(struct io_unified_buf *buf,
+					   const size_t rdwr_buf_size) __ksym __weak;
+
+/**
+ * bpf_io_unified_get_stats() - what the region has moved
+ * @region: the region
+ * @stats: struct io_unified_stats, or its beginning
+ * @stats__sz: bytes wanted
+ *
+ * Context: any stage.
+ * Return: 0, -EINVAL: there is less
+ */
+extern int bpf_io_unified_get_stats(struct io_unified_ctx *region, void *stats,
+				    __u32 stats__sz) __ksym __weak;
+
+/**
+ * bpf_io_unified_exit() - this stage is not to be asked any more
+ * @region: the region
+ * @code: a number for ->exit()
+ * @reason__str: why, in words, a constant string
+ *
+ * The verdict of the function that called it still counts.
+ *
+ * Context: ->rx(), ->tx(), ->submit(), ->complete().
+ */
+extern void bpf_io_unified_exit(struct io_unified_ctx *region, __s64 code,
+				const char *reason__str) __ksym __weak;
+
+/**
  * bpf_io_unified_submit() - submit what the region's SQ holds
  * @ctx: the ring whose loop the program is, struct io_uring_bpf_ops
  * @nr: entries at most
@@ -115,6 +262,40 @@ static __always_inline const __u8 *unified_slice(struct io_unified_buf *buf,
 		.name = #stage,						\
 		__VA_ARGS__						\
 	}
+
+/* How the stage ended, for user space: `bpftool map dump` shows it */
+struct unified_exit_info {
+	__u32 ended;			/* the rest is valid */
+	__u32 kind;			/* enum io_unified_exit_kind */
+	__s64 code;
+	char reason[128];
+};
+
+/* UNIFIED_EXIT(map): declares a map for that */
+#define UNIFIED_EXIT(map)						\
+	struct {							\
+		__uint(type, BPF_MAP_TYPE_ARRAY);			\
+		__uint(max_entries, 1);					\
+		__type(key, __u32);					\
+		__type(value, struct unified_exit_info);		\
+	} map SEC(".maps")
+
+/* Keep @exit, of ->exit(), there */
+#define unified_save_exit(map, exit)					\
+	({								\
+		struct unified_exit_info *__i;				\
+		__u32 __key = 0;					\
+									\
+		__i = bpf_map_lookup_elem(&map, &__key);		\
+		if (__i) {						\
+			__i->kind = (exit)->kind;			\
+			__i->code = (exit)->code;			\
+			bpf_probe_read_kernel_str(__i->reason,		\
+						  sizeof(__i->reason),	\
+						  (exit)->reason);	\
+			__i->ended = 1;					\
+		}							\
+	})
 
 /* Records and bytes by verdict, one entry a CPU: `bpftool map dump` names them */
 struct unified_count {

@@ -465,9 +465,11 @@ static inline int sluice_stats(const struct sluice_region *r,
 /* rx = dropped + written + passed + sent + failed + in_flight, in both units */
 static inline bool sluice_stats_conserved(const struct io_unified_stats *s)
 {
-	return s->rx.bufs == s->dropped.bufs + s->written.bufs + s->passed.bufs +
+	return s->rx.bufs + s->made.bufs ==
+			     s->dropped.bufs + s->written.bufs + s->passed.bufs +
 			     s->sent.bufs + s->failed.bufs + s->in_flight.bufs &&
-	       s->rx.bytes == s->dropped.bytes + s->written.bytes +
+	       s->rx.bytes + s->made.bytes ==
+			      s->dropped.bytes + s->written.bytes +
 			      s->passed.bytes + s->sent.bytes + s->failed.bytes +
 			      s->in_flight.bytes;
 }

@@ -107,7 +107,6 @@ static void io_unified_init_shared(struct io_unified_region *r,
 	io_unified_init_ring(r->cq, p->cq_entries, sizeof(*r->cqes));
 	memset(r->user_stats, 0, sizeof(*r->user_stats));
 
-	r->reg_flags = p->flags;
 	r->sq_idle = msecs_to_jiffies(p->sq_idle ?: MSEC_PER_SEC);
 	r->sq_head = IO_UNIFIED_FIRST_INDEX;
 	r->cq_tail = IO_UNIFIED_FIRST_INDEX;
@@ -133,6 +132,7 @@ static int io_unified_alloc_xfers(struct io_unified_region *r)
 		return -ENOMEM;
 	for (i = 0; i < r->nr_xfers; i++) {
 		r->xfers[i].region = r;
+		INIT_DELAYED_WORK(&r->xfers[i].delay, io_unified_delayed);
 		list_add_tail(&r->xfers[i].list, &r->free);
 	}
 	r->nr_free = r->nr_xfers;
@@ -151,8 +151,10 @@ static struct io_unified_region *io_unified_alloc(struct io_ring_ctx *ctx)
 	INIT_LIST_HEAD(&r->free);
 	INIT_LIST_HEAD(&r->overflow);
 	INIT_LIST_HEAD(&r->streams);
+	INIT_LIST_HEAD(&r->sends);
 	init_llist_head(&r->staged);
 	INIT_WORK(&r->work, io_unified_work);
+	INIT_WORK(&r->eject_work, io_unified_eject_work);
 	return r;
 }
 
@@ -161,6 +163,7 @@ static void io_unified_free_region(struct io_unified_region *r)
 {
 	io_unified_stop_poller(r);
 	io_unified_eject_all(r);
+	cancel_work_sync(&r->eject_work);
 	io_unified_close_rxq(r);
 	cancel_work_sync(&r->work);
 	io_unified_close_devs(r);
@@ -229,6 +232,7 @@ io_unified_create(struct io_ring_ctx *ctx, const struct io_unified_params *p,
 	r = io_unified_alloc(ctx);
 	if (!r)
 		return ERR_PTR(-ENOMEM);
+	r->reg_flags = p->flags;
 
 	if (p->nvme) {
 		ret = io_unified_add_dev(r, p->nvme);
@@ -640,6 +644,7 @@ void io_unified_terminate(struct io_ring_ctx *ctx)
 		return;
 	io_unified_stop_poller(r);
 	io_unified_terminate_rxq(r);
+	io_unified_forget_sends(r);
 }
 
 /* The last reference to the ring is gone, and with it every command */

@@ -7,8 +7,9 @@
 #include <linux/io_uring/unified.h>
 #include <linux/io_uring/unified_bpf.h>
 #include <linux/llist.h>
+#include <linux/nvme.h>
 #include <linux/nvme_ioctl.h>
-#include <linux/skbuff.h>
+#include <linux/workqueue.h>
 #include <net/page_pool/types.h>
 
 struct io_zcrx_ifq;
@@ -71,13 +72,13 @@ struct io_unified_dev {
 struct io_unified_xfer {
 	struct io_unified_buf		buf;	/* what programs see */
 	struct io_unified_cmd		cmd;	/* what the driver sees */
-	struct ubuf_info		uarg;	/* what the socket sees */
+	struct io_unified_ubuf		*ubuf;	/* what the socket sees */
 	struct io_unified_region	*region;
 	struct io_unified_dev		*dev;
 	/* whose it is; neither: from the SQ */
 	struct io_unified_stream	*stream;
 	struct io_kiocb			*req;
-	struct list_head		list;	/* free, ready or overflow */
+	struct list_head		list;	/* free, ready, overflow, sends */
 	struct llist_node		staged;
 
 	struct nvme_uring_cmd		nvme;
@@ -88,19 +89,44 @@ struct io_unified_xfer {
 	u32				pad;
 	u32				cqe_flags;
 	u32				nr_posted; /* of a record's pieces */
+	u32				mirror;	/* devices that are still to get it */
+	u32				used;	/* those that have got it */
+	u16				attempt;
 	bool				admin;
-	bool				sending; /* @uarg is the socket's, too */
+	bool				bpf;	/* stages have a say */
+	bool				routed;	/* and have had it */
+	bool				fua;
+	bool				made;	/* by a stage, and its own */
+	bool				stored;	/* one of the mirrors has it */
+	bool				shared;	/* its memory is a record's, too */
+	bool				sending; /* more of it is to be sent */
 	bool				copied;	/* by somebody on the way */
+	struct delayed_work		delay;
 
 	struct bio_vec			meta[IO_UNIFIED_MAX_META];
 	struct io_unified_frags		frags;
+};
+
+/* A stage while it is attached */
+struct io_unified_stage {
+	struct io_unified_ops		*ops;
+	struct io_unified_region	*region;
+	u32				slot;	/* of its storage in streams */
+	unsigned long			flags;
+	struct io_unified_exit		exit;
+};
+
+/* io_unified_stage.flags */
+enum {
+	IO_UNIFIED_STAGE_EJECTING,	/* somebody fills in .exit */
+	IO_UNIFIED_STAGE_EJECTED,	/* not to be asked any more */
 };
 
 /* The stages of a region, in order of their priority */
 struct io_unified_chain {
 	struct rcu_head			rcu;
 	u32				nr;
-	struct io_unified_ops		*ops[];
+	struct io_unified_stage		*stages[];
 };
 
 struct io_unified_region {
@@ -160,6 +186,8 @@ struct io_unified_region {
 	struct list_head		free;
 	struct list_head		overflow;
 	struct list_head		streams;
+	struct list_head		sends;	/* of which sockets have memory */
+	u32				last_stream;
 	struct io_unified_stats		stats;
 
 	/* commands that found no tag, for the worker */
@@ -167,6 +195,8 @@ struct io_unified_region {
 	struct work_struct		work;
 
 	struct io_unified_chain __rcu	*chain;
+	unsigned long			slots;	/* in use, under the chain's mutex */
+	struct work_struct		eject_work;
 
 	u32				nr_xfers;
 	struct io_unified_xfer		*xfers;
@@ -190,6 +220,7 @@ struct io_unified_stream {
 	bool			refused; /* zcrx was told to stop reading */
 	u32			left;
 	int			error;	/* that ends it, -errno; set in any context */
+	atomic_t		used;	/* devices that are to be flushed */
 
 	struct io_unified_xfer	*rec;	/* being received */
 	struct io_unified_xfer	*open;	/* being gathered */
@@ -200,6 +231,10 @@ struct io_unified_stream {
 	u32			nr_inflight;
 	bool			stalled;	/* waits for memory */
 	bool			draining;	/* waits for its commands */
+
+	/* of the stages */
+	u32			nr;
+	u8			storage[IO_UNIFIED_MAX_STAGES][IO_UNIFIED_STORAGE];
 };
 
 static inline void io_unified_stat_add(struct io_unified_region *r, __u64 *stat,
@@ -224,6 +259,17 @@ static inline void io_unified_count_add(struct io_unified_region *r,
 static inline struct io_unified_ctx *io_unified_mangle(struct io_unified_region *r)
 {
 	return (struct io_unified_ctx *)r;
+}
+
+static inline struct io_unified_region *io_unified_demangle(struct io_unified_ctx *ctx)
+{
+	return (struct io_unified_region *)ctx;
+}
+
+/* An NVMe command that moves data between @x and the device */
+static inline bool io_unified_is_rw(const struct io_unified_xfer *x)
+{
+	return x->nvme.opcode == nvme_cmd_read || x->nvme.opcode == nvme_cmd_write;
 }
 
 #ifdef CONFIG_IO_URING_UNIFIED
@@ -257,12 +303,17 @@ void io_unified_del_dev(struct io_unified_region *r);
 void io_unified_close_devs(struct io_unified_region *r);
 bool io_unified_have_driver(void);
 struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r);
+struct io_unified_xfer *io_unified_get_spare(struct io_unified_region *r);
+void io_unified_free_xfer(struct io_unified_xfer *x);
 void io_unified_put_xfer(struct io_unified_xfer *x);
 void io_unified_issue(struct io_unified_xfer *x);
 void io_unified_stage(struct io_unified_xfer *x);
 void io_unified_refuse(struct io_unified_xfer *x, int err);
 void io_unified_issue_list(struct io_unified_region *r, struct list_head *list);
 void io_unified_work(struct work_struct *work);
+void io_unified_delayed(struct work_struct *work);
+void io_unified_again(struct io_unified_xfer *x, bool routed);
+int io_unified_usable_dev(const struct io_unified_dev *dev);
 int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len);
 int io_unified_meta_range(struct io_unified_xfer *x, u64 off, u32 len);
 void io_unified_prep_rw(struct io_unified_xfer *x, u8 opcode, u64 lba);
@@ -311,7 +362,10 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 						  struct sock *sk);
 void io_unified_stream_free(struct io_unified_stream *s);
-void io_unified_stream_done(struct io_unified_xfer *x);
+void io_unified_stream_done(struct io_unified_xfer *x, int verdict);
+void io_unified_streams_fail(struct io_unified_region *r, int err);
+void io_unified_give_app(struct io_unified_xfer *x);
+bool io_unified_in_area(const struct io_unified_frags *frags);
 void io_unified_kick(struct io_unified_region *r);
 int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
 			  unsigned int issue_flags);
@@ -328,6 +382,7 @@ int io_unified_rxq_node(u32 ifindex);
 int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe);
 int io_unified_op(struct io_kiocb *req, unsigned int issue_flags);
 void io_unified_cleanup(struct io_kiocb *req);
+void io_unified_fail(struct io_kiocb *req);
 struct io_unified_stream *io_unified_req_stream(struct io_kiocb *req);
 void io_unified_req_done(struct io_unified_xfer *x);
 
@@ -335,6 +390,7 @@ void io_unified_req_done(struct io_unified_xfer *x);
 int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 		    unsigned int issue_flags);
 bool io_unified_send_detach(struct io_unified_xfer *x);
+void io_unified_forget_sends(struct io_unified_region *r);
 #else
 static inline int io_register_unified(struct io_ring_ctx *ctx,
 				      unsigned int opcode, void __user *arg,
@@ -395,6 +451,7 @@ static inline int io_unified_import_area(struct io_zcrx_ifq *ifq,
 #define io_unified_prep		io_eopnotsupp_prep
 #define io_unified_op		NULL
 #define io_unified_cleanup	NULL
+#define io_unified_fail		NULL
 #endif
 
 /* Which of a stage's functions is asked */
@@ -407,9 +464,19 @@ enum io_unified_hook {
 /* unified_bpf.c: the stages */
 int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
 		   enum io_unified_hook hook);
+int io_unified_run_submit(struct io_unified_region *r, struct io_unified_xfer *x,
+			  struct io_unified_nvme *cmd);
 int io_unified_run_complete(struct io_unified_region *r,
 			    struct io_unified_xfer *x, int status);
+bool io_unified_routes(struct io_unified_region *r);
+void io_unified_eject_work(struct work_struct *work);
 void io_unified_eject_all(struct io_unified_region *r);
+
+/* unified_kfuncs.c: what they can call */
+extern struct bpf_struct_ops io_unified_struct_ops;
+int io_unified_register_kfuncs(void);
+void io_unified_eject(struct io_unified_stage *st, u32 kind, s64 code,
+		      const char *reason);
 #else
 static inline int io_unified_run(struct io_unified_region *r,
 				 struct io_unified_xfer *x,
@@ -418,10 +485,26 @@ static inline int io_unified_run(struct io_unified_region *r,
 	return IO_UNIFIED_NEXT;
 }
 
+static inline int io_unified_run_submit(struct io_unified_region *r,
+					struct io_unified_xfer *x,
+					struct io_unified_nvme *cmd)
+{
+	return 0;
+}
+
 static inline int io_unified_run_complete(struct io_unified_region *r,
 					  struct io_unified_xfer *x, int status)
 {
 	return IO_UNIFIED_DONE;
+}
+
+static inline bool io_unified_routes(struct io_unified_region *r)
+{
+	return false;
+}
+
+static inline void io_unified_eject_work(struct work_struct *work)
+{
 }
 
 static inline void io_unified_eject_all(struct io_unified_region *r)

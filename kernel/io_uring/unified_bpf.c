@@ -5,172 +5,54 @@
 #include <linux/bpf.h>
 #include <linux/bpf_verifier.h>
 #include <linux/btf.h>
-#include <linux/btf_ids.h>
-#include <linux/highmem.h>
 #include <linux/io_uring.h>
 #include <linux/mutex.h>
 #include <trace/events/io_unified.h>
 
 #include "io_uring.h"
-#include "loop.h"
-#include "memmap.h"
 #include "register.h"
 #include "unified.h"
 
-/* Protects the chains and ops->region; taken inside ->uring_lock */
+/* Protects the chains and ops->stage; taken inside ->uring_lock */
 static DEFINE_MUTEX(io_unified_bpf_mutex);
 
-static struct bpf_struct_ops bpf_io_unified_ops;
+/* What a program may write to */
+static const struct btf_type *io_unified_nvme_type;
 
-static const struct io_unified_frags *io_unified_buf_frags(struct io_unified_buf *buf)
+static bool io_unified_asked(const struct io_unified_stage *st)
 {
-	return &container_of(buf, struct io_unified_xfer, buf)->frags;
+	return likely(!test_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags));
 }
 
-__bpf_kfunc_start_defs();
-
-/**
- * bpf_io_unified_buf_data - payload where it lies
- * @buf: the record or command
- * @off: first byte wanted
- * @rdwr_buf_size: bytes wanted, a constant
+/*
+ * @st is not asked any more from here on.  The first reason counts.
  *
- * Return: a pointer to @rdwr_buf_size bytes, valid until the program returns,
- * or NULL where the payload ends before, or is not in one piece: see
- * bpf_io_unified_buf_load() then.
+ * Context: any; under RCU.
  */
-__bpf_kfunc __u8 *bpf_io_unified_buf_data(struct io_unified_buf *buf, __u32 off,
-					  const size_t rdwr_buf_size)
+void io_unified_eject(struct io_unified_stage *st, u32 kind, s64 code,
+		      const char *reason)
 {
-	const struct io_unified_frags *frags = io_unified_buf_frags(buf);
-	u32 i;
-
-	for (i = 0; i < frags->nr; i++) {
-		const struct bio_vec *bv = &frags->bv[i];
-
-		if (off >= bv->bv_len) {
-			off -= bv->bv_len;
-			continue;
-		}
-		if (rdwr_buf_size > bv->bv_len - off ||
-		    bv->bv_page == ZERO_PAGE(0) || PageHighMem(bv->bv_page))
-			return NULL;
-		return (u8 *)page_address(bv->bv_page) + bv->bv_offset + off;
-	}
-	return NULL;
+	if (test_and_set_bit(IO_UNIFIED_STAGE_EJECTING, &st->flags))
+		return;
+	st->exit.kind = kind;
+	st->exit.code = code;
+	strscpy(st->exit.reason, reason);
+	/* pairs with the test in io_unified_eject_work() */
+	smp_mb__before_atomic();
+	set_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags);
+	schedule_work(&st->region->eject_work);
 }
 
-/**
- * bpf_io_unified_buf_load - copy payload, however many pieces it is in
- * @buf: the record or command
- * @off: first byte wanted
- * @dst: where to
- * @dst__sz: bytes wanted
- *
- * Return: 0, or -EINVAL where the payload ends before.
- */
-__bpf_kfunc int bpf_io_unified_buf_load(struct io_unified_buf *buf, __u32 off,
-					void *dst, __u32 dst__sz)
+/* @st has answered what it may not */
+static void io_unified_bad_answer(struct io_unified_stage *st, const char *func,
+				  int answer)
 {
-	const struct io_unified_frags *frags = io_unified_buf_frags(buf);
-	u32 i;
+	char reason[IO_UNIFIED_REASON_LEN];
 
-	if (off > buf->len || dst__sz > buf->len - off)
-		return -EINVAL;
-	for (i = 0; i < frags->nr && dst__sz; i++) {
-		struct bio_vec bv = frags->bv[i];
-		u32 n;
-
-		if (off >= bv.bv_len) {
-			off -= bv.bv_len;
-			continue;
-		}
-		n = min(dst__sz, bv.bv_len - off);
-		memcpy_from_page(dst, bv.bv_page, bv.bv_offset + off, n);
-		dst += n;
-		dst__sz -= n;
-		off = 0;
-	}
-	return dst__sz ? -EINVAL : 0;
+	snprintf(reason, sizeof(reason), "%s() answered %d, which it may not",
+		 func, answer);
+	io_unified_eject(st, IO_UNIFIED_EXIT_ERROR, -EINVAL, reason);
 }
-
-/**
- * bpf_io_unified_submit - submit what the region's SQ holds
- * @loop_ctx: the ring, of an io_uring_bpf_ops program
- * @nr: entries at most
- *
- * What io_uring_enter() does by itself, at the program's time: the ring's loop
- * is the third of those who may drain the SQ.
- *
- * Return: entries submitted, or -ENXIO without a region.
- */
-__bpf_kfunc int bpf_io_unified_submit(struct iou_ctx *loop_ctx, __u32 nr)
-{
-	struct io_ring_ctx *ctx = io_loop_demangle_ctx(loop_ctx);
-	struct bpf_run_ctx *old_run_ctx;
-	int ret;
-
-	if (!ctx->unified)
-		return -ENXIO;
-	/* as in bpf_io_uring_submit_sqes(): commands are the task's */
-	old_run_ctx = bpf_set_run_ctx(NULL);
-	ret = io_unified_drain(ctx->unified, nr);
-	bpf_reset_run_ctx(old_run_ctx);
-	return ret;
-}
-
-/**
- * bpf_io_unified_get_region - the region, rings and all
- * @loop_ctx: the ring, of an io_uring_bpf_ops program
- * @rdwr_buf_size: bytes wanted from its start on, a constant
- *
- * A program may produce SQEs and consume CQEs as user space does, with the same
- * layout.
- *
- * Return: a pointer to @rdwr_buf_size bytes, valid until the program returns,
- * or NULL where the region is smaller, or there is none.
- */
-__bpf_kfunc __u8 *bpf_io_unified_get_region(struct iou_ctx *loop_ctx,
-					    const size_t rdwr_buf_size)
-{
-	struct io_unified_region *r = io_loop_demangle_ctx(loop_ctx)->unified;
-
-	if (!r || rdwr_buf_size > io_region_size(&r->mr))
-		return NULL;
-	return io_region_get_ptr(&r->mr);
-}
-
-__bpf_kfunc_end_defs();
-
-BTF_KFUNCS_START(io_unified_kfunc_ids)
-BTF_ID_FLAGS(func, bpf_io_unified_buf_data, KF_RET_NULL)
-BTF_ID_FLAGS(func, bpf_io_unified_buf_load)
-BTF_KFUNCS_END(io_unified_kfunc_ids)
-
-/* only the loop of a ring has the context that these take */
-BTF_KFUNCS_START(io_unified_loop_kfunc_ids)
-BTF_ID_FLAGS(func, bpf_io_unified_submit, KF_SLEEPABLE)
-BTF_ID_FLAGS(func, bpf_io_unified_get_region, KF_RET_NULL)
-BTF_KFUNCS_END(io_unified_loop_kfunc_ids)
-
-/* kfuncs of struct_ops programs are there for every type of struct_ops */
-static int io_unified_kfunc_filter(const struct bpf_prog *prog, u32 kfunc_id)
-{
-	if (!btf_id_set8_contains(&io_unified_kfunc_ids, kfunc_id))
-		return 0;
-	return prog->aux->st_ops == &bpf_io_unified_ops ? 0 : -EACCES;
-}
-
-static const struct btf_kfunc_id_set io_unified_kfunc_set = {
-	.owner	= THIS_MODULE,
-	.set	= &io_unified_kfunc_ids,
-	.filter	= io_unified_kfunc_filter,
-};
-
-static const struct btf_kfunc_id_set io_unified_loop_kfunc_set = {
-	.owner	= THIS_MODULE,
-	.set	= &io_unified_loop_kfunc_ids,
-};
 
 /* Ask the stages about @x */
 int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
@@ -183,8 +65,11 @@ int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
 	guard(rcu)();
 	chain = rcu_dereference(r->chain);
 	for (i = 0; chain && i < chain->nr && verdict == IO_UNIFIED_NEXT; i++) {
-		const struct io_unified_ops *ops = chain->ops[i];
+		struct io_unified_stage *st = chain->stages[i];
+		const struct io_unified_ops *ops = st->ops;
 
+		if (!io_unified_asked(st))
+			continue;
 		if (hook == IO_UNIFIED_HOOK_RX && ops->rx)
 			verdict = ops->rx(io_unified_mangle(r), &x->buf);
 		else if (hook == IO_UNIFIED_HOOK_TX && ops->tx)
@@ -192,8 +77,50 @@ int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
 		else
 			continue;
 		trace_io_unified_verdict(r->ctx, ops->name, &x->buf, verdict);
+		if (unlikely(verdict < IO_UNIFIED_NEXT || verdict > IO_UNIFIED_SEND))
+			io_unified_bad_answer(st, hook == IO_UNIFIED_HOOK_RX ?
+					      "rx" : "tx", verdict);
 	}
 	return verdict;
+}
+
+/* Where does @x go?  0, or -errno */
+int io_unified_run_submit(struct io_unified_region *r, struct io_unified_xfer *x,
+			  struct io_unified_nvme *cmd)
+{
+	const struct io_unified_chain *chain;
+	int ret = 0;
+	u32 i;
+
+	guard(rcu)();
+	chain = rcu_dereference(r->chain);
+	for (i = 0; chain && i < chain->nr && !ret; i++) {
+		struct io_unified_stage *st = chain->stages[i];
+
+		if (!st->ops->submit || !io_unified_asked(st))
+			continue;
+		ret = st->ops->submit(io_unified_mangle(r), &x->buf, cmd);
+		if (unlikely(ret > 0 || ret < -MAX_ERRNO)) {
+			io_unified_bad_answer(st, "submit", ret);
+			ret = -EINVAL;
+		}
+	}
+	return ret;
+}
+
+/* Does any stage decide where commands go? */
+bool io_unified_routes(struct io_unified_region *r)
+{
+	const struct io_unified_chain *chain;
+	u32 i;
+
+	guard(rcu)();
+	chain = rcu_dereference(r->chain);
+	for (i = 0; chain && i < chain->nr; i++) {
+		if (chain->stages[i]->ops->submit)
+			return true;
+	}
+	return false;
 }
 
 int io_unified_run_complete(struct io_unified_region *r,
@@ -206,11 +133,34 @@ int io_unified_run_complete(struct io_unified_region *r,
 	guard(rcu)();
 	chain = rcu_dereference(r->chain);
 	for (i = 0; chain && i < chain->nr && verdict == IO_UNIFIED_DONE; i++) {
-		if (chain->ops[i]->complete)
-			verdict = chain->ops[i]->complete(io_unified_mangle(r), &x->buf,
-							   status);
+		struct io_unified_stage *st = chain->stages[i];
+
+		if (!st->ops->complete || !io_unified_asked(st))
+			continue;
+		verdict = st->ops->complete(io_unified_mangle(r), &x->buf, status);
+		if (unlikely(verdict < IO_UNIFIED_DONE || verdict > IO_UNIFIED_SKIP)) {
+			io_unified_bad_answer(st, "complete", verdict);
+			verdict = IO_UNIFIED_DONE;
+		}
 	}
 	return verdict;
+}
+
+static int io_unified_ops__init(struct io_unified_ctx *ctx)
+{
+	return 0;
+}
+
+static void io_unified_ops__exit(struct io_unified_ctx *ctx,
+				 struct io_unified_exit *info)
+{
+}
+
+static int io_unified_ops__submit(struct io_unified_ctx *ctx,
+				  struct io_unified_buf *buf,
+				  struct io_unified_nvme *cmd)
+{
+	return 0;
 }
 
 static int io_unified_ops__rx(struct io_unified_ctx *ctx,
@@ -232,6 +182,9 @@ static int io_unified_ops__complete(struct io_unified_ctx *ctx,
 }
 
 static struct io_unified_ops io_unified_ops_stubs = {
+	.init		= io_unified_ops__init,
+	.exit		= io_unified_ops__exit,
+	.submit		= io_unified_ops__submit,
 	.rx		= io_unified_ops__rx,
 	.tx		= io_unified_ops__tx,
 	.complete	= io_unified_ops__complete,
@@ -245,11 +198,19 @@ static bool io_unified_is_valid_access(int off, int size,
 	return bpf_tracing_btf_ctx_access(off, size, type, prog, info);
 }
 
-/* What programs see is for them to read only */
+/* What programs see is for them to read only, but for where a command goes */
 static int io_unified_btf_struct_access(struct bpf_verifier_log *log,
 					const struct bpf_reg_state *reg,
 					int off, int size)
 {
+	if (btf_type_by_id(reg->btf, reg->btf_id) != io_unified_nvme_type)
+		return -EACCES;
+	if (off >= offsetof(struct io_unified_nvme, slba) &&
+	    off + size <= offsetofend(struct io_unified_nvme, slba))
+		return SCALAR_VALUE;
+	if (off >= offsetof(struct io_unified_nvme, dev) &&
+	    off + size <= offsetofend(struct io_unified_nvme, fua))
+		return SCALAR_VALUE;
 	return -EACCES;
 }
 
@@ -261,19 +222,23 @@ static const struct bpf_verifier_ops io_unified_verifier_ops = {
 
 static int io_unified_bpf_init(struct btf *btf)
 {
-	int ret = register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
-					    &io_unified_kfunc_set);
+	s32 id = btf_find_by_name_kind(btf, "io_unified_nvme", BTF_KIND_STRUCT);
 
-	if (ret)
-		return ret;
-	return register_btf_kfunc_id_set(BPF_PROG_TYPE_STRUCT_OPS,
-					 &io_unified_loop_kfunc_set);
+	if (id < 0)
+		return id;
+	io_unified_nvme_type = btf_type_by_id(btf, id);
+	return io_unified_register_kfuncs();
 }
 
 static int io_unified_check_member(const struct btf_type *t,
 				   const struct btf_member *member,
 				   const struct bpf_prog *prog)
 {
+	switch (__btf_member_bit_offset(t, member) / 8) {
+	case offsetof(struct io_unified_ops, init):
+	case offsetof(struct io_unified_ops, exit):
+		return 0;
+	}
 	return prog->sleepable ? -EINVAL : 0;
 }
 
@@ -292,55 +257,53 @@ static int io_unified_init_member(const struct btf_type *t,
 		ops->prio = uops->prio;
 		return 1;
 	case offsetof(struct io_unified_ops, flags):
-		if (uops->flags)
+		if (uops->flags & ~IO_UNIFIED_OPS_REQUIRED)
 			return -EINVAL;
+		ops->flags = uops->flags;
 		return 1;
 	case offsetof(struct io_unified_ops, name):
 		if (bpf_obj_name_cpy(ops->name, uops->name,
 				     sizeof(ops->name)) <= 0)
 			return -EINVAL;
 		return 1;
-	case offsetof(struct io_unified_ops, region):
-		return uops->region ? -EINVAL : 1;
+	case offsetof(struct io_unified_ops, stage):
+		return uops->stage ? -EINVAL : 1;
 	}
 	return 0;
 }
 
-/* A new chain, with @add or without @del */
+/*
+ * The chain.  It is never changed, but replaced by another: with @add, without
+ * @del, or with @add in the place of @del.
+ */
 static struct io_unified_chain *
 io_unified_chain_copy(const struct io_unified_chain *old,
-		      struct io_unified_ops *add, struct io_unified_ops *del,
+		      struct io_unified_stage *add, struct io_unified_stage *del,
 		      gfp_t gfp)
 {
 	u32 i, n = 0, nr = old ? old->nr : 0;
 	struct io_unified_chain *new;
+	bool replace = add && del;
 
-	new = kzalloc_flex(*new, ops, nr + 1, GFP_KERNEL_ACCOUNT | gfp);
+	new = kzalloc_flex(*new, stages, nr + 1, GFP_KERNEL_ACCOUNT | gfp);
 	if (!new)
-		return ERR_PTR(-ENOMEM);
+		return NULL;
 	for (i = 0; i < nr; i++) {
-		if (add && old->ops[i]->prio > add->prio) {
-			new->ops[n++] = add;
+		struct io_unified_stage *st = old->stages[i];
+
+		if (add && !replace && st->ops->prio > add->ops->prio) {
+			new->stages[n++] = add;
 			add = NULL;
 		}
-		if (old->ops[i] != del)
-			new->ops[n++] = old->ops[i];
+		if (st != del)
+			new->stages[n++] = st;
+		else if (replace)
+			new->stages[n++] = add;
 	}
-	if (add)
-		new->ops[n++] = add;
+	if (add && !replace)
+		new->stages[n++] = add;
 	new->nr = n;
 	return new;
-}
-
-static void io_unified_chain_set(struct io_unified_region *r,
-				 struct io_unified_chain *new)
-{
-	struct io_unified_chain *old;
-
-	old = rcu_replace_pointer(r->chain, new,
-				  lockdep_is_held(&io_unified_bpf_mutex));
-	if (old)
-		kfree_rcu(old, rcu);
 }
 
 static struct io_unified_chain *io_unified_chain_get(struct io_unified_region *r)
@@ -349,20 +312,98 @@ static struct io_unified_chain *io_unified_chain_get(struct io_unified_region *r
 					 lockdep_is_held(&io_unified_bpf_mutex));
 }
 
-static int io_unified_chain_add(struct io_unified_region *r,
+static void io_unified_chain_set(struct io_unified_region *r,
+				 struct io_unified_chain *new)
+{
+	struct io_unified_chain *old = io_unified_chain_get(r);
+
+	rcu_assign_pointer(r->chain, new);
+	if (old)
+		kfree_rcu(old, rcu);
+}
+
+static struct io_unified_stage *io_unified_stage_alloc(struct io_unified_region *r,
+						       struct io_unified_ops *ops)
+{
+	struct io_unified_stage *st = kzalloc_obj(*st, GFP_KERNEL_ACCOUNT);
+
+	if (st) {
+		st->ops = ops;
+		st->region = r;
+	}
+	return st;
+}
+
+/* @st runs no more: say goodbye to it */
+static void io_unified_stage_end(struct io_unified_stage *st, u32 kind,
+				 const char *reason)
+{
+	struct io_unified_ops *ops = st->ops;
+
+	/* unless it has been ejected before */
+	if (!test_and_set_bit(IO_UNIFIED_STAGE_EJECTING, &st->flags)) {
+		st->exit.kind = kind;
+		strscpy(st->exit.reason, reason);
+	}
+	if (ops->exit)
+		ops->exit(io_unified_mangle(st->region), &st->exit);
+	ops->stage = NULL;
+	kfree(st);
+}
+
+/* Take @st out of its region's chain, and wait until nobody runs it */
+static void io_unified_stage_remove(struct io_unified_stage *st, u32 kind,
+				    const char *reason)
+{
+	struct io_unified_region *r = st->region;
+	struct io_unified_chain *old = io_unified_chain_get(r);
+
+	/* it has to go, so this has to succeed */
+	io_unified_chain_set(r, io_unified_chain_copy(old, NULL, st, __GFP_NOFAIL));
+	synchronize_rcu();
+	__clear_bit(st->slot, &r->slots);
+	io_unified_stage_end(st, kind, reason);
+}
+
+/* What the last stage with this slot has left in streams */
+static void io_unified_clear_storage(struct io_unified_region *r, u32 slot)
+{
+	struct io_unified_stream *s;
+
+	guard(spinlock_irq)(&r->lock);
+	list_for_each_entry(s, &r->streams, list)
+		memset(s->storage[slot], 0, IO_UNIFIED_STORAGE);
+}
+
+static int io_unified_stage_add(struct io_unified_region *r,
 				struct io_unified_ops *ops)
 {
 	struct io_unified_chain *old = io_unified_chain_get(r), *new;
+	struct io_unified_stage *st;
+	int ret = -ENOMEM;
 
-	if (ops->region)
+	if (ops->stage)
 		return -EBUSY;
 	if (old && old->nr == IO_UNIFIED_MAX_STAGES)
 		return -E2BIG;
-	new = io_unified_chain_copy(old, ops, NULL, 0);
-	if (IS_ERR(new))
-		return PTR_ERR(new);
+	st = io_unified_stage_alloc(r, ops);
+	if (!st)
+		return -ENOMEM;
+	new = io_unified_chain_copy(old, st, NULL, 0);
+	if (new && ops->init)
+		ret = ops->init(io_unified_mangle(r));
+	else if (new)
+		ret = 0;
+	if (ret) {
+		kfree(new);
+		kfree(st);
+		return ret < 0 && ret >= -MAX_ERRNO ? ret : -EINVAL;
+	}
+	st->slot = find_first_zero_bit(&r->slots, IO_UNIFIED_MAX_STAGES);
+	__set_bit(st->slot, &r->slots);
+	io_unified_clear_storage(r, st->slot);
+	ops->stage = st;
 	io_unified_chain_set(r, new);
-	ops->region = r;
 	return 0;
 }
 
@@ -380,7 +421,7 @@ static int io_unified_bpf_reg(void *kdata, struct bpf_link *link)
 
 	scoped_guard(mutex, &ctx->uring_lock) {
 		guard(mutex)(&io_unified_bpf_mutex);
-		ret = ctx->unified ? io_unified_chain_add(ctx->unified, ops) :
+		ret = ctx->unified ? io_unified_stage_add(ctx->unified, ops) :
 				     -ENXIO;
 	}
 	fput(file);
@@ -390,16 +431,78 @@ static int io_unified_bpf_reg(void *kdata, struct bpf_link *link)
 static void io_unified_bpf_unreg(void *kdata, struct bpf_link *link)
 {
 	struct io_unified_ops *ops = kdata;
-	struct io_unified_chain *old, *new;
 
 	guard(mutex)(&io_unified_bpf_mutex);
-	if (!ops->region)
-		return;
-	old = io_unified_chain_get(ops->region);
-	/* it has to go, so this has to succeed */
-	new = io_unified_chain_copy(old, NULL, ops, __GFP_NOFAIL);
-	io_unified_chain_set(ops->region, new);
-	ops->region = NULL;
+	if (ops->stage)
+		io_unified_stage_remove(ops->stage, IO_UNIFIED_EXIT_DETACHED,
+					"detached");
+}
+
+/* The link gets another stage, which takes the old one's place */
+static int io_unified_bpf_update(void *kdata, void *old_kdata,
+				 struct bpf_link *link)
+{
+	struct io_unified_ops *ops = kdata, *old_ops = old_kdata;
+	struct io_unified_stage *st, *old;
+	struct io_unified_chain *new;
+	struct io_unified_region *r;
+	int ret = 0;
+
+	guard(mutex)(&io_unified_bpf_mutex);
+	old = old_ops->stage;
+	if (!old)
+		return -ENXIO;
+	if (ops->stage)
+		return -EBUSY;
+	r = old->region;
+	st = io_unified_stage_alloc(r, ops);
+	if (!st)
+		return -ENOMEM;
+	st->slot = old->slot;
+	new = io_unified_chain_copy(io_unified_chain_get(r), st, old, 0);
+	if (!new)
+		ret = -ENOMEM;
+	else if (ops->init)
+		ret = ops->init(io_unified_mangle(r));
+	if (ret) {
+		kfree(new);
+		kfree(st);
+		return ret < 0 && ret >= -MAX_ERRNO ? ret : -EINVAL;
+	}
+	ops->stage = st;
+	io_unified_chain_set(r, new);
+	synchronize_rcu();
+	io_unified_stage_end(old, IO_UNIFIED_EXIT_REPLACED, "replaced");
+	return 0;
+}
+
+/* The next stage that has been ejected and is still in the chain */
+static struct io_unified_stage *io_unified_ejected(struct io_unified_region *r)
+{
+	struct io_unified_chain *chain = io_unified_chain_get(r);
+	u32 i;
+
+	for (i = 0; chain && i < chain->nr; i++) {
+		/* pairs with the barrier in io_unified_eject() */
+		if (test_bit_acquire(IO_UNIFIED_STAGE_EJECTED,
+				     &chain->stages[i]->flags))
+			return chain->stages[i];
+	}
+	return NULL;
+}
+
+void io_unified_eject_work(struct work_struct *work)
+{
+	struct io_unified_region *r =
+		container_of(work, struct io_unified_region, eject_work);
+	struct io_unified_stage *st;
+
+	guard(mutex)(&io_unified_bpf_mutex);
+	while ((st = io_unified_ejected(r))) {
+		if (st->ops->flags & IO_UNIFIED_OPS_REQUIRED)
+			io_unified_streams_fail(r, -ECANCELED);
+		io_unified_stage_remove(st, st->exit.kind, st->exit.reason);
+	}
 }
 
 /* The region goes away: its stages stay loaded, attached to nothing */
@@ -410,15 +513,22 @@ void io_unified_eject_all(struct io_unified_region *r)
 
 	guard(mutex)(&io_unified_bpf_mutex);
 	chain = io_unified_chain_get(r);
-	for (i = 0; chain && i < chain->nr; i++)
-		chain->ops[i]->region = NULL;
-	io_unified_chain_set(r, NULL);
+	if (!chain)
+		return;
+	/* freed by hand, below */
+	rcu_assign_pointer(r->chain, NULL);
+	synchronize_rcu();
+	for (i = 0; i < chain->nr; i++)
+		io_unified_stage_end(chain->stages[i], IO_UNIFIED_EXIT_REGION,
+				     "the region is gone");
+	kfree(chain);
 }
 
-static struct bpf_struct_ops bpf_io_unified_ops = {
+struct bpf_struct_ops io_unified_struct_ops = {
 	.verifier_ops	= &io_unified_verifier_ops,
 	.reg		= io_unified_bpf_reg,
 	.unreg		= io_unified_bpf_unreg,
+	.update		= io_unified_bpf_update,
 	.check_member	= io_unified_check_member,
 	.init_member	= io_unified_init_member,
 	.init		= io_unified_bpf_init,
@@ -429,7 +539,7 @@ static struct bpf_struct_ops bpf_io_unified_ops = {
 
 static int __init io_unified_bpf_register(void)
 {
-	int ret = register_bpf_struct_ops(&bpf_io_unified_ops, io_unified_ops);
+	int ret = register_bpf_struct_ops(&io_unified_struct_ops, io_unified_ops);
 
 	if (ret)
 		pr_err("io_uring: cannot register io_unified_ops (%d)\n", ret);

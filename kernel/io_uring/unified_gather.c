@@ -43,7 +43,9 @@ static void io_unified_prep_write(struct io_unified_stream *s,
 				  struct io_unified_xfer *x)
 {
 	x->stream = s;
+	x->bpf = s->bpf;
 	x->dev = s->dev;
+	x->buf.stream = s->nr;
 	x->buf.nr_frags = x->frags.nr;
 	io_unified_prep_rw(x, nvme_cmd_write, s->lba);
 	s->lba += x->frags.len >> s->dev->lba_shift;
@@ -118,10 +120,11 @@ static int io_unified_ready(struct io_unified_stream *s,
 			    struct io_unified_xfer *x)
 {
 	const struct io_unified_dev *dev = s->dev;
-	u64 room = dev->nr_lbas - s->lba;
+	u64 room = dev->nr_lbas - min(s->lba, dev->nr_lbas);
 	int ret;
 
-	if (x->frags.len >> dev->lba_shift > room) {
+	/* where a stage decides where it goes, it may have more room, or less */
+	if (x->frags.len >> dev->lba_shift > room && !io_unified_routes(s->region)) {
 		ret = io_unified_cut_end(s, x, room);
 		if (ret)
 			return ret;

@@ -12,6 +12,7 @@
 #include <linux/io_uring.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
+#include <linux/nospec.h>
 #include <linux/nvme.h>
 #include <trace/events/io_unified.h>
 
@@ -121,17 +122,25 @@ void io_unified_close_devs(struct io_unified_region *r)
 		module_put(r->drv->owner);
 }
 
-/* May be called while the ring goes away: then there is none to be had */
-struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r)
+/* Can streams and requests read and write it?  Metadata is for the SQ's commands */
+int io_unified_usable_dev(const struct io_unified_dev *dev)
 {
-	struct io_unified_xfer *x;
+	return !dev->nr_lbas || dev->ns.ext_lba || dev->ns.lba_size > PAGE_SIZE ||
+	       (dev->ns.meta_size && !dev->ns.pi_only) ? -EOPNOTSUPP : 0;
+}
+
+/* May be called while the ring goes away: then there is none to be had */
+static struct io_unified_xfer *__io_unified_get_xfer(struct io_unified_region *r,
+						     u32 reserve)
+{
+	struct io_unified_xfer *x = NULL;
 
 	if (!percpu_ref_tryget_live(&r->ctx->refs))
 		return NULL;
 	scoped_guard(spinlock_irqsave, &r->lock) {
-		x = list_first_entry_or_null(&r->free, struct io_unified_xfer,
+		if (r->nr_free > reserve) {
+			x = list_first_entry(&r->free, struct io_unified_xfer,
 					     list);
-		if (x) {
 			list_del(&x->list);
 			r->nr_free--;
 		}
@@ -147,7 +156,16 @@ struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r)
 	x->dev = NULL;
 	x->stream = NULL;
 	x->req = NULL;
+	x->mirror = 0;
+	x->used = 0;
+	x->attempt = 0;
 	x->admin = false;
+	x->bpf = false;
+	x->routed = false;
+	x->fua = false;
+	x->made = false;
+	x->stored = false;
+	x->shared = false;
 	x->sending = false;
 	x->status = 0;
 	x->result = 0;
@@ -159,15 +177,33 @@ struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r)
 	return x;
 }
 
+struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r)
+{
+	return __io_unified_get_xfer(r, 0);
+}
+
+/* For a stage: not one that a stream may need for what is being received */
+struct io_unified_xfer *io_unified_get_spare(struct io_unified_region *r)
+{
+	return __io_unified_get_xfer(r, IO_UNIFIED_RX_RESERVE +
+				     (1U << r->buf_shift) / IO_UNIFIED_MIN_REC_LEN);
+}
+
+void io_unified_free_xfer(struct io_unified_xfer *x)
+{
+	lockdep_assert_held(&x->region->lock);
+
+	list_add(&x->list, &x->region->free);
+	x->region->nr_free++;
+}
+
 void io_unified_put_xfer(struct io_unified_xfer *x)
 {
 	struct io_unified_region *r = x->region;
 	struct io_ring_ctx *ctx = r->ctx;
 
-	scoped_guard(spinlock_irqsave, &r->lock) {
-		list_add(&x->list, &r->free);
-		r->nr_free++;
-	}
+	scoped_guard(spinlock_irqsave, &r->lock)
+		io_unified_free_xfer(x);
 	/* @r may go with it */
 	percpu_ref_put(&ctx->refs);
 }
@@ -286,6 +322,8 @@ void io_unified_prep_rw(struct io_unified_xfer *x, u8 opcode, u64 lba)
 	/* the controller takes care of protection information */
 	if (dev->ns.pi_only)
 		x->nvme.cdw12 |= NVME_RW_PRINFO_PRACT << 16;
+	if (x->fua)
+		x->nvme.cdw12 |= NVME_RW_FUA << 16;
 }
 
 void io_unified_prep_flush(struct io_unified_xfer *x)
@@ -309,18 +347,74 @@ static void io_unified_complete_sq(struct io_unified_xfer *x)
 	percpu_ref_put(&ctx->refs);
 }
 
+/* A buffer of a stage's own: what was written, or read and looked at */
+static void io_unified_made_done(struct io_unified_xfer *x, int verdict)
+{
+	struct io_unified_region *r = x->region;
+	struct io_ring_ctx *ctx = r->ctx;
+	struct io_unified_count *count = &r->stats.written;
+
+	if (x->nvme.opcode == nvme_cmd_read)
+		count = &r->stats.dropped;
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		r->nr_inflight--;
+		if (x->status)
+			io_unified_stat_add(r, &r->stats.nvme_errors, 1);
+		io_unified_account_end(r, x->status ? &r->stats.failed : count, x);
+		if (verdict == IO_UNIFIED_NOTIFY)
+			io_unified_post_cqe(x, IO_UNIFIED_CQE_F_NOTIFY);
+		else
+			io_unified_free_xfer(x);
+		io_unified_kick(r);
+	}
+	/* @r may go with it */
+	percpu_ref_put(&ctx->refs);
+}
+
+/* The next device that is to have the same data, if there is one */
+static bool io_unified_next_mirror(struct io_unified_xfer *x, int verdict)
+{
+	if (!x->mirror || (x->status && verdict != IO_UNIFIED_SKIP))
+		return false;
+	if (x->status) {
+		guard(spinlock_irqsave)(&x->region->lock);
+		io_unified_stat_add(x->region, &x->region->stats.nvme_errors, 1);
+	}
+	x->stored |= !x->status;
+	x->dev = &x->region->devs[__ffs(x->mirror)];
+	x->mirror &= x->mirror - 1;
+	io_unified_prep_rw(x, nvme_cmd_write, x->buf.slba);
+	io_unified_again(x, true);
+	return true;
+}
+
 /* The command has ended; in any context */
 static void io_unified_done(struct io_unified_cmd *cmd, int status, u64 result)
 {
 	struct io_unified_xfer *x = container_of(cmd, struct io_unified_xfer, cmd);
 	struct io_unified_region *r = x->region;
+	int verdict = IO_UNIFIED_DONE;
 
 	x->status = status;
 	x->result = result;
-	if (!x->stream && !x->req)
+	/* or a program that always retries would keep the ring for ever */
+	if (x->bpf && io_unified_is_rw(x) && !percpu_ref_is_dying(&r->ctx->refs))
+		verdict = io_unified_run_complete(r, x, status);
+	if (verdict == IO_UNIFIED_RETRY) {
+		x->attempt++;
+		io_unified_again(x, false);
+		return;
+	}
+	if (io_unified_next_mirror(x, verdict))
+		return;
+	if (!x->stream && !x->req && !x->made)
 		x->buf.len = cmd->len;
 	if (x->stream) {
-		io_unified_stream_done(x);
+		io_unified_stream_done(x, verdict);
+		return;
+	}
+	if (x->made) {
+		io_unified_made_done(x, verdict);
 		return;
 	}
 	scoped_guard(spinlock_irqsave, &r->lock) {
@@ -343,10 +437,79 @@ void io_unified_refuse(struct io_unified_xfer *x, int err)
 	io_unified_complete_sq(x);
 }
 
+/* Where the stages want it: is there such a place? */
+static int io_unified_apply(struct io_unified_xfer *x,
+			    const struct io_unified_nvme *cmd)
+{
+	struct io_unified_region *r = x->region;
+	u32 lba_shift = x->dev->lba_shift, len = x->frags.len;
+	u32 devs = cmd->mirror, nr;
+
+	if (cmd->dev >= r->nr_devs || cmd->mirror >> r->nr_devs)
+		return -ENODEV;
+	if (cmd->delay_ms > IO_UNIFIED_MAX_DELAY ||
+	    (cmd->mirror && x->nvme.opcode != nvme_cmd_write))
+		return -EINVAL;
+	nr = array_index_nospec(cmd->dev, IO_UNIFIED_MAX_DEVS);
+	for (devs |= BIT(nr); devs; devs &= devs - 1) {
+		const struct io_unified_dev *dev = &r->devs[__ffs(devs)];
+
+		if (io_unified_usable_dev(dev) || dev->lba_shift != lba_shift ||
+		    len > dev->max_len || io_unified_misfit(dev, &x->frags))
+			return -EINVAL;
+		if (cmd->slba > dev->nr_lbas ||
+		    len >> lba_shift > dev->nr_lbas - cmd->slba)
+			return -ENOSPC;
+	}
+	x->dev = &r->devs[nr];
+	x->mirror = cmd->mirror & ~BIT(nr);
+	x->fua = cmd->fua && x->nvme.opcode == nvme_cmd_write;
+	io_unified_prep_rw(x, x->nvme.opcode, cmd->slba);
+	return 0;
+}
+
+/*
+ * Ask the stages where the command goes, once for each attempt.
+ *
+ * Return: 0, or -errno: it fails; or 1: it will be back later.
+ */
+static int io_unified_route(struct io_unified_xfer *x)
+{
+	struct io_unified_nvme cmd;
+	int ret;
+
+	if (x->routed || !x->bpf || !io_unified_is_rw(x))
+		return 0;
+	x->routed = true;
+	cmd = (struct io_unified_nvme) {
+		.slba		= x->buf.slba,
+		.nr_blocks	= x->frags.len >> x->dev->lba_shift,
+		.opcode		= x->nvme.opcode,
+		.attempt	= x->attempt,
+		.dev		= x->dev - x->region->devs,
+		.mirror		= x->mirror,
+		.fua		= x->fua,
+	};
+	ret = io_unified_run_submit(x->region, x, &cmd);
+	if (!ret)
+		ret = io_unified_apply(x, &cmd);
+	if (ret || !cmd.delay_ms)
+		return ret;
+	queue_delayed_work(system_highpri_wq, &x->delay,
+			   msecs_to_jiffies(cmd.delay_ms));
+	return 1;
+}
+
 static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 {
 	struct io_unified_region *r = x->region;
+	u32 dev = x->dev - r->devs;
 
+	x->buf.dev = dev;
+	if (io_unified_is_rw(x))
+		x->used |= BIT(dev);
+	if (x->stream && x->nvme.opcode == nvme_cmd_write)
+		atomic_or(BIT(dev), &x->stream->used);
 	x->cmd.cmd = &x->nvme;
 	x->cmd.bvec = x->frags.bv;
 	x->cmd.meta = x->meta;
@@ -354,8 +517,9 @@ static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 	x->cmd.admin = x->admin;
 	x->cmd.nowait = nowait;
 	x->cmd.may_write = x->dev->file->f_mode & FMODE_WRITE;
-	x->cmd.exact = x->stream || x->req;
+	x->cmd.exact = x->stream || x->req || x->made;
 	x->cmd.done = io_unified_done;
+	trace_io_unified_submit(r->ctx, &x->nvme, x->buf.user_data);
 	return r->drv->queue_cmd(x->dev->ns.disk, &x->cmd);
 }
 
@@ -371,6 +535,35 @@ void io_unified_stage(struct io_unified_xfer *x)
 	queue_work(system_highpri_wq, &r->work);
 }
 
+void io_unified_delayed(struct work_struct *work)
+{
+	io_unified_stage(container_of(to_delayed_work(work),
+				      struct io_unified_xfer, delay));
+}
+
+/* Send a command that has ended once more; the stages may want it elsewhere */
+void io_unified_again(struct io_unified_xfer *x, bool routed)
+{
+	struct io_unified_region *r = x->region;
+
+	x->routed = routed;
+	scoped_guard(spinlock_irqsave, &r->lock)
+		io_unified_stat_add(r, &r->stats.nvme_cmds, 1);
+	io_unified_stage(x);
+}
+
+/* What a stage made may be in pieces that the device cannot gather */
+static int io_unified_work_one(struct io_unified_xfer *x)
+{
+	int ret = 0;
+
+	if (x->made && io_unified_misfit(x->dev, &x->frags))
+		ret = io_unified_compact(x, 0);
+	if (!ret)
+		ret = io_unified_route(x);
+	return ret ?: io_unified_queue_cmd(x, false);
+}
+
 void io_unified_work(struct work_struct *work)
 {
 	struct io_unified_region *r =
@@ -384,9 +577,9 @@ void io_unified_work(struct work_struct *work)
 	list = llist_reverse_order(llist_del_all(&r->staged));
 	blk_start_plug(&plug);
 	llist_for_each_entry_safe(x, tmp, list, staged) {
-		int ret = io_unified_queue_cmd(x, false);
+		int ret = io_unified_work_one(x);
 
-		if (ret)
+		if (ret < 0)
 			io_unified_done(&x->cmd, ret, 0);
 	}
 	blk_finish_plug(&plug);
@@ -405,11 +598,12 @@ void io_unified_issue(struct io_unified_xfer *x)
 			x->stream->nr_inflight++;
 		io_unified_stat_add(r, &r->stats.nvme_cmds, 1);
 	}
-	trace_io_unified_submit(r->ctx, &x->nvme, x->buf.user_data);
-	ret = io_unified_queue_cmd(x, true);
+	ret = io_unified_route(x);
+	if (!ret)
+		ret = io_unified_queue_cmd(x, true);
 	if (ret == -EAGAIN)
 		io_unified_stage(x);
-	else if (ret)
+	else if (ret < 0)
 		io_unified_done(&x->cmd, ret, 0);
 }
 

@@ -66,9 +66,7 @@ static int io_unified_check_dev(struct io_unified_region *r,
 
 	if (ureq->dev >= r->nr_devs)
 		return -ENODEV;
-	/* metadata of the user's own is for commands of the SQ */
-	if (!dev->nr_lbas || dev->ns.ext_lba || dev->ns.lba_size > PAGE_SIZE ||
-	    (dev->ns.meta_size && !dev->ns.pi_only))
+	if (io_unified_usable_dev(dev))
 		return -EOPNOTSUPP;
 	if (ureq->lba >= dev->nr_lbas)
 		return -EINVAL;
@@ -153,9 +151,6 @@ int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	if (ureq->dev != READ_ONCE(sqe->buf_index))
 		return -ENODEV;
 
-	/* also one record is received from the poll entry */
-	if (io_unified_receives(ureq))
-		req->flags |= REQ_F_APOLL_MULTISHOT;
 	return io_unified_check(req->ctx->unified, ureq);
 }
 
@@ -196,6 +191,8 @@ static int io_unified_start_stream(struct io_kiocb *req,
 	s->limited = s->single;
 	s->left = s->single ? s->rec_len : 0;
 	ureq->stream = s;
+	/* also one record is received from the poll entry */
+	req->flags |= REQ_F_APOLL_MULTISHOT;
 	return 0;
 }
 
@@ -208,6 +205,7 @@ static int io_unified_start_range(struct io_kiocb *req,
 	if (!x)
 		return -ENOBUFS;
 	x->req = req;
+	x->bpf = ureq->mask & IORING_UNIFIED_OP_BPF;
 	x->dev = ureq->mask & IORING_UNIFIED_OP_NVME ? &r->devs[ureq->dev] : NULL;
 	x->buf.user_data = req->cqe.user_data;
 	x->buf.slba = ureq->lba;
@@ -374,7 +372,11 @@ static int io_unified_run_range(struct io_kiocb *req, struct io_unified_xfer *x,
 		fallthrough;
 	case IO_UNIFIED_STEP_FLUSH:
 		ureq->step = IO_UNIFIED_STEP_SEND;
-		if (ureq->flags & IORING_UNIFIED_F_FLUSH) {
+		if (ureq->flags & IORING_UNIFIED_F_FLUSH && x->used) {
+			/* one device after the other */
+			ureq->step = IO_UNIFIED_STEP_FLUSH;
+			x->dev = &x->region->devs[__ffs(x->used)];
+			x->used &= x->used - 1;
 			io_unified_prep_flush(x);
 			return io_unified_command(x);
 		}
@@ -395,14 +397,30 @@ static int io_unified_run_range(struct io_kiocb *req, struct io_unified_xfer *x,
 	return io_unified_finish_req(req, x);
 }
 
+/* Cancelled while it waited for room: what has been sent, has been */
+void io_unified_fail(struct io_kiocb *req)
+{
+	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
+
+	if (ureq->sent)
+		req->cqe.res = ureq->sent;
+}
+
 int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 {
 	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
 	int ret;
 
-	/* a worker has not got ->uring_lock, which protects the region */
-	if (issue_flags & IO_URING_F_IOWQ)
-		return -EINVAL;
+	/*
+	 * A worker, for IOSQE_ASYNC or after a drain, has not got ->uring_lock,
+	 * which protects the region; and there is nothing to wait for.
+	 */
+	if (issue_flags & IO_URING_F_IOWQ) {
+		req->flags &= ~REQ_F_FORCE_ASYNC;
+		req->io_task_work.func = io_unified_tw;
+		io_req_task_work_add(req);
+		return IOU_ISSUE_SKIP_COMPLETE;
+	}
 	if (!ureq->stream && !ureq->xfer) {
 		ret = io_unified_start(req, issue_flags);
 		if (ret)

@@ -81,8 +81,7 @@ static bool io_unified_try_post(struct io_unified_xfer *x)
 			return false;
 		io_unified_fill_cqe(x);
 	}
-	list_add(&x->list, &r->free);
-	r->nr_free++;
+	io_unified_free_xfer(x);
 	return true;
 }
 
@@ -309,6 +308,9 @@ static int io_unified_poller(void *data)
 		if (!nr && time_after(jiffies, end)) {
 			io_unified_poll_sleep(r);
 			nr = 1;
+		} else if (!nr && !READ_ONCE(r->nr_free)) {
+			/* a completion has to be consumed first */
+			schedule_timeout_idle(1);
 		}
 		if (nr)
 			end = jiffies + r->sq_idle;

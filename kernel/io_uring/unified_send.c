@@ -4,12 +4,16 @@
  *
  * The socket gets the pages of the region by reference, as with
  * IORING_OP_SEND_ZC, and tells by ubuf_info when the last of them has been let
- * go.  Only then does the request complete: its memory may be used again.
+ * go.  Only then does the request complete: its memory may be used again.  A
+ * peer that never reads must not keep a ring whose owner is gone, so when the
+ * ring goes away the region stops to wait, and what the socket has, it has by
+ * its references to the pages.
  */
 #include <linux/io_uring.h>
 #include <linux/kernel.h>
 #include <linux/net.h>
 #include <linux/skbuff.h>
+#include <linux/slab.h>
 #include <linux/socket.h>
 #include <net/sock.h>
 
@@ -17,16 +21,19 @@
 #include "poll.h"
 #include "unified.h"
 
-/* The socket has let go of the memory; any context */
-static void io_unified_sent(struct io_unified_xfer *x)
+/* What a socket has of a transfer's memory; outlives request and region */
+struct io_unified_ubuf {
+	struct ubuf_info	uarg;
+	/* whoever takes it out is the one to end the send */
+	struct io_unified_xfer	*x;
+	bool			copied;	/* by somebody on the way */
+};
+
+/* Nobody waits for @x's request any more, and the socket has let go of it */
+static void io_unified_send_free(struct io_unified_xfer *x)
 {
 	struct io_unified_region *r = x->region;
 
-	if (x->req) {
-		io_unified_req_done(x);
-		return;
-	}
-	/* the request has gone before */
 	scoped_guard(spinlock_irqsave, &r->lock) {
 		io_unified_release(r, &x->frags);
 		io_unified_kick(r);
@@ -34,42 +41,99 @@ static void io_unified_sent(struct io_unified_xfer *x)
 	io_unified_put_xfer(x);
 }
 
+static void io_unified_send_end(struct io_unified_xfer *x)
+{
+	scoped_guard(spinlock_irqsave, &x->region->lock) {
+		list_del(&x->list);
+		x->ubuf = NULL;
+	}
+	if (x->req)
+		io_unified_req_done(x);
+	else
+		io_unified_send_free(x);
+}
+
+/* The last of the socket's references is gone; any context */
+static void io_unified_sent(struct io_unified_ubuf *ubuf)
+{
+	struct io_unified_xfer *x = xchg(&ubuf->x, NULL);
+
+	if (x) {
+		x->copied = ubuf->copied;
+		io_unified_send_end(x);
+	}
+	kfree(ubuf);
+}
+
 static void io_unified_ubuf_complete(struct sk_buff *skb,
 				     struct ubuf_info *uarg, bool success)
 {
-	struct io_unified_xfer *x = container_of(uarg, struct io_unified_xfer, uarg);
+	struct io_unified_ubuf *ubuf =
+		container_of(uarg, struct io_unified_ubuf, uarg);
 
 	/* somebody on the way had to have his own copy */
 	if (!success)
-		WRITE_ONCE(x->copied, true);
+		WRITE_ONCE(ubuf->copied, true);
 	if (refcount_dec_and_test(&uarg->refcnt))
-		io_unified_sent(x);
+		io_unified_sent(ubuf);
 }
 
 static const struct ubuf_info_ops io_unified_ubuf_ops = {
 	.complete	= io_unified_ubuf_complete,
 };
 
-static void io_unified_send_init(struct io_unified_xfer *x, struct sock *sk)
+static int io_unified_send_begin(struct io_unified_xfer *x, struct sock *sk)
 {
-	x->uarg.ops = &io_unified_ubuf_ops;
-	x->uarg.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
-	refcount_set(&x->uarg.refcnt, 1);
+	struct io_unified_region *r = x->region;
+	struct io_unified_ubuf *ubuf = kzalloc_obj(*ubuf, GFP_KERNEL_ACCOUNT);
+
+	if (!ubuf)
+		return -ENOMEM;
+	ubuf->uarg.ops = &io_unified_ubuf_ops;
+	ubuf->uarg.flags = SKBFL_ZEROCOPY_FRAG | SKBFL_DONT_ORPHAN;
+	refcount_set(&ubuf->uarg.refcnt, 1);
 	/* without it the socket makes a copy of its own */
-	x->copied = !(sk->sk_route_caps & NETIF_F_SG);
+	ubuf->copied = !(sk->sk_route_caps & NETIF_F_SG);
+	ubuf->x = x;
+	x->ubuf = ubuf;
 	x->sending = true;
+	guard(spinlock_irq)(&r->lock);
+	list_add_tail(&x->list, &r->sends);
+	return 0;
+}
+
+/* The ring goes away: its sends do not wait for the socket any more */
+void io_unified_forget_sends(struct io_unified_region *r)
+{
+	struct io_unified_xfer *x, *tmp;
+	LIST_HEAD(forgotten);
+
+	scoped_guard(spinlock_irq, &r->lock) {
+		list_for_each_entry_safe(x, tmp, &r->sends, list) {
+			/* else the socket has just let go */
+			if (!x->sending && xchg(&x->ubuf->x, NULL))
+				list_move_tail(&x->list, &forgotten);
+		}
+	}
+	list_for_each_entry_safe(x, tmp, &forgotten, list)
+		io_unified_send_end(x);
 }
 
 /* The request goes while the socket may still have some of its memory */
 bool io_unified_send_detach(struct io_unified_xfer *x)
 {
+	struct io_unified_region *r = x->region;
+	struct io_unified_ubuf *ubuf = x->ubuf;
+
 	if (!x->sending)
 		return false;
 	x->sending = false;
 	x->req = NULL;
 	/* whoever has the last reference frees it */
-	if (refcount_dec_and_test(&x->uarg.refcnt))
-		io_unified_sent(x);
+	if (refcount_dec_and_test(&ubuf->uarg.refcnt))
+		io_unified_sent(ubuf);
+	else if (percpu_ref_is_dying(&r->ctx->refs))
+		io_unified_forget_sends(r);
 	return true;
 }
 
@@ -81,6 +145,24 @@ static int io_unified_send_wait(struct io_kiocb *req, unsigned int issue_flags)
 	if (ret == IO_APOLL_OK)
 		return IOU_ISSUE_SKIP_COMPLETE;
 	return ret == IO_APOLL_READY ? 0 : -ECANCELED;
+}
+
+/* All that will be sent has been: wait for the socket to let go of it */
+static int io_unified_send_finish(struct io_unified_xfer *x)
+{
+	struct io_unified_ubuf *ubuf = x->ubuf;
+
+	x->sending = false;
+	if (!refcount_dec_and_test(&ubuf->uarg.refcnt))
+		return IOU_ISSUE_SKIP_COMPLETE;
+	/* it has */
+	scoped_guard(spinlock_irq, &x->region->lock) {
+		list_del(&x->list);
+		x->ubuf = NULL;
+	}
+	x->copied = ubuf->copied;
+	kfree(ubuf);
+	return IOU_COMPLETE;
 }
 
 /*
@@ -96,13 +178,16 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 	struct socket *sock = sock_from_file(req->file);
 	int ret;
 
-	if (!x->sending)
-		io_unified_send_init(x, sock->sk);
+	if (!x->sending) {
+		x->status = io_unified_send_begin(x, sock->sk);
+		if (x->status)
+			return IOU_COMPLETE;
+	}
 
 	while (*done < x->frags.len) {
 		struct msghdr msg = {
 			.msg_flags	= MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL,
-			.msg_ubuf	= &x->uarg,
+			.msg_ubuf	= &x->ubuf->uarg,
 		};
 
 		iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, x->frags.bv,
@@ -123,9 +208,5 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 		x->status = ret ?: -EPIPE;
 		break;
 	}
-
-	x->sending = false;
-	if (refcount_dec_and_test(&x->uarg.refcnt))
-		return IOU_COMPLETE;
-	return IOU_ISSUE_SKIP_COMPLETE;
+	return io_unified_send_finish(x);
 }

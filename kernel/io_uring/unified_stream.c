@@ -24,37 +24,51 @@
  * The application gets the record where it lies.  It answers for each piece,
  * and until then the piece keeps its buffer.
  */
+void io_unified_give_app(struct io_unified_xfer *x)
+{
+	struct io_unified_region *r = x->region;
+	u32 i;
+
+	x->result = x->buf.stream_off;
+	x->nr_posted = 0;
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		for (i = 0; i < x->frags.nr; i++)
+			r->app_holds[x->frags.buf[i]]++;
+		r->nr_app_holds += x->frags.nr;
+		io_unified_count_add(r, &r->stats.passed, 1, x->frags.len);
+		io_unified_count_add(r, &r->stats.in_flight, -1,
+				     -(s64)x->frags.len);
+		io_unified_post_cqe(x, IO_UNIFIED_CQE_F_RECORD);
+	}
+	percpu_ref_put(&r->ctx->refs);
+}
+
+/* Or had it to be copied together, and is not in the data area any more? */
+bool io_unified_in_area(const struct io_unified_frags *frags)
+{
+	u32 i;
+
+	for (i = 0; i < frags->nr; i++) {
+		if (!io_unified_is_buf(frags->buf[i]))
+			return false;
+	}
+	return true;
+}
+
 static int io_unified_pass(struct io_unified_stream *s,
 			   struct io_unified_xfer *rec)
 {
-	struct io_unified_region *r = s->region;
 	struct io_unified_xfer *next;
-	u32 i;
 
-	for (i = 0; i < rec->frags.nr; i++) {
-		/* had to be copied together: not in the data area any more */
-		if (!io_unified_is_buf(rec->frags.buf[i]))
-			return -EOPNOTSUPP;
-	}
-	next = io_unified_get_xfer(r);
+	if (!io_unified_in_area(&rec->frags))
+		return -EOPNOTSUPP;
+	next = io_unified_get_xfer(s->region);
 	if (!next) {
 		WRITE_ONCE(s->error, -ENOMEM);
 		return -ENOMEM;
 	}
 	s->rec = next;
-
-	rec->result = rec->buf.stream_off;
-	rec->nr_posted = 0;
-	scoped_guard(spinlock_irqsave, &r->lock) {
-		for (i = 0; i < rec->frags.nr; i++)
-			r->app_holds[rec->frags.buf[i]]++;
-		r->nr_app_holds += rec->frags.nr;
-		io_unified_count_add(r, &r->stats.passed, 1, rec->frags.len);
-		io_unified_count_add(r, &r->stats.in_flight, -1,
-				     -(s64)rec->frags.len);
-		io_unified_post_cqe(rec, IO_UNIFIED_CQE_F_RECORD);
-	}
-	percpu_ref_put(&r->ctx->refs);
+	io_unified_give_app(rec);
 	return 0;
 }
 
@@ -85,6 +99,8 @@ static void io_unified_record(struct io_unified_stream *s)
 	rec->buf.stream_off = s->off - rec->frags.len;
 	rec->buf.len = rec->frags.len;
 	rec->buf.nr_frags = rec->frags.nr;
+	rec->buf.stream = s->nr;
+	rec->stream = s;
 	rec->nr_recs = 1;
 	scoped_guard(spinlock_irqsave, &r->lock) {
 		io_unified_count_add(r, &r->stats.rx, 1, 0);
@@ -232,8 +248,11 @@ struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 	s->sk = sk;
 	s->held_buf = IO_UNIFIED_BUF_NONE;
 	INIT_LIST_HEAD(&s->ready);
-	scoped_guard(spinlock_irqsave, &r->lock)
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		/* 0 is what belongs to no stream */
+		s->nr = ++r->last_stream ?: ++r->last_stream;
 		list_add_tail(&s->list, &r->streams);
+	}
 	return s;
 }
 
@@ -255,15 +274,21 @@ static void io_unified_stream_flush(struct io_unified_stream *s)
 /* Make what has been written durable, once all has been */
 static int io_unified_stream_send_flush(struct io_unified_stream *s)
 {
-	struct io_unified_xfer *x = io_unified_get_xfer(s->region);
+	unsigned long devs = atomic_xchg(&s->used, 0);
+	struct io_unified_region *r = s->region;
+	unsigned int nr;
 
-	if (!x)
-		return -ENOMEM;
-	x->stream = s;
-	x->dev = s->dev;
-	x->buf.user_data = s->user_data;
-	io_unified_prep_flush(x);
-	io_unified_issue(x);
+	for_each_set_bit(nr, &devs, IO_UNIFIED_MAX_DEVS) {
+		struct io_unified_xfer *x = io_unified_get_xfer(r);
+
+		if (!x)
+			return -ENOMEM;
+		x->stream = s;
+		x->dev = &r->devs[nr];
+		x->buf.user_data = s->user_data;
+		io_unified_prep_flush(x);
+		io_unified_issue(x);
+	}
 	return 0;
 }
 
@@ -337,19 +362,30 @@ void io_unified_kick(struct io_unified_region *r)
 	}
 }
 
-static void io_unified_account_cmd(struct io_unified_xfer *x)
+/* Every stream ends here */
+void io_unified_streams_fail(struct io_unified_region *r, int err)
+{
+	struct io_unified_stream *s;
+
+	guard(spinlock_irqsave)(&r->lock);
+	list_for_each_entry(s, &r->streams, list) {
+		if (!s->error)
+			WRITE_ONCE(s->error, err);
+		io_unified_wake(s->sk);
+	}
+}
+
+static void io_unified_account_cmd(struct io_unified_xfer *x, int verdict)
 {
 	struct io_unified_region *r = x->region;
+	bool skip = verdict == IO_UNIFIED_SKIP;
 
-	if (x->status) {
+	if (x->status)
 		io_unified_stat_add(r, &r->stats.nvme_errors, 1);
-		if (!x->stream->error)
-			WRITE_ONCE(x->stream->error,
-				   x->status < 0 ? x->status : -EIO);
-		io_unified_account_end(r, &r->stats.failed, x);
-	} else {
-		io_unified_account_end(r, &r->stats.written, x);
-	}
+	if (x->status && !skip && !x->stream->error)
+		WRITE_ONCE(x->stream->error, x->status < 0 ? x->status : -EIO);
+	io_unified_account_end(r, !x->status || (x->stored && skip) ?
+				  &r->stats.written : &r->stats.failed, x);
 }
 
 /*
@@ -358,33 +394,21 @@ static void io_unified_account_cmd(struct io_unified_xfer *x)
  *
  * Context: any, hard interrupts included.
  */
-void io_unified_stream_done(struct io_unified_xfer *x)
+void io_unified_stream_done(struct io_unified_xfer *x, int verdict)
 {
 	struct io_unified_region *r = x->region;
 	struct io_unified_stream *s = x->stream;
 	struct io_ring_ctx *ctx = r->ctx;
-	bool bpf = s->bpf && x->frags.nr;
-	int verdict = IO_UNIFIED_DONE;
 	bool last;
-
-	/* or a program that always retries would keep the ring for ever */
-	if (bpf && !percpu_ref_is_dying(&ctx->refs))
-		verdict = io_unified_run_complete(r, x, x->status);
-	if (verdict == IO_UNIFIED_RETRY) {
-		io_unified_stage(x);
-		return;
-	}
 
 	scoped_guard(spinlock_irqsave, &r->lock) {
 		r->nr_inflight--;
 		s->nr_inflight--;
-		io_unified_account_cmd(x);
-		if (verdict == IO_UNIFIED_NOTIFY) {
+		io_unified_account_cmd(x, verdict);
+		if (verdict == IO_UNIFIED_NOTIFY)
 			io_unified_post_cqe(x, IO_UNIFIED_CQE_F_NOTIFY);
-		} else {
-			list_add(&x->list, &r->free);
-			r->nr_free++;
-		}
+		else
+			io_unified_free_xfer(x);
 		io_unified_kick(r);
 		last = !s->sk && !s->nr_inflight;
 	}

@@ -127,7 +127,7 @@ enum io_unified_cqe_flags {
  * and in bytes.  Only the kernel writes; what it reports never depends on what
  * is stored here.  At any quiet moment
  *
- *	rx = dropped + written + passed + sent + failed + in_flight
+ *	rx + made = dropped + written + passed + sent + failed + in_flight
  */
 struct io_unified_count {
 	__u64	bufs;
@@ -150,6 +150,7 @@ struct io_unified_stats {
 	__u64	cq_overflows;	/* completions that found the CQ full */
 	__u64	sq_invalid;	/* SQEs refused before they got to the driver */
 	__u64	stage_errors;	/* answers of stages that are no verdict */
+	struct io_unified_count	made;		/* by stages: new, or clones */
 };
 
 /* Where the statistics start within the control page, or the CQ ring's page */
@@ -368,6 +369,7 @@ enum io_unified_done {
 	IO_UNIFIED_DONE		= 0,	/* account for it and free the memory */
 	IO_UNIFIED_NOTIFY	= 1,	/* the same, and post a CQE */
 	IO_UNIFIED_RETRY	= 2,	/* send the command again */
+	IO_UNIFIED_SKIP		= 3,	/* DONE, but a failure does not end the stream */
 };
 
 #ifdef __cplusplus
@@ -401,7 +403,7 @@ __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, sq) == 64);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, cq) == 128);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, stats) ==
 		    IO_UNIFIED_STATS_OFFSET);
-__IO_UNIFIED_ASSERT(sizeof(struct io_unified_stats) == 176);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_stats) == 192);
 __IO_UNIFIED_ASSERT(sizeof(struct io_unified_ctrl) <= 4096);
 #undef __IO_UNIFIED_ASSERT
 
