@@ -81,7 +81,7 @@ $(BUILD)/examples/%: examples/%.c
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
 # programs of the tests, for the virtual machine
-TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c)
+TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c request.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
 TEST_BPF := $(wildcard tests/conformance/*.bpf.c)
 vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
@@ -99,7 +99,7 @@ $(BUILD)/tests/conformance/%: tests/conformance/%.c $(TESTS_COMMON_OBJS)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(TESTS_COMMON_OBJS) $(LDFLAGS) -luring -lbpf -o $@
 
-$(BUILD)/tests/conformance/%-32: tests/conformance/%.c $(TESTS_COMMON) \
+$(BUILD)/tests/conformance/%-32: tests/conformance/%.c tests/conformance/region.c tests/conformance/device.c \
 		$(wildcard tests/conformance/*.h) kernel/include/uapi/linux/io_uring/unified.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)

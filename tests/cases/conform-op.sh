@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # IORING_OP_UNIFIED: all combinations of network, BPF and NVMe, links,
-# cancellation and errors: tests/conformance/op.c
+# cancellation, errors, and processes that are killed: tests/conformance/op*.c.
+# The second drive has two blocks that are bad.
 . "$(dirname "$0")/../lib.sh"
-machine -- tests/guest/conform-op.sh
+truncate -s 64M "$dir/bad.img"
+machine --disk "$dir/bad.img" --inject iotype=read,sector=2048 \
+	--inject iotype=write,sector=4096 \
+	-- tests/guest/conform-op.sh
 done_with_images
+rm -f "$dir/bad.img"

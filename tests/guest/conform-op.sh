@@ -1,7 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # IORING_OP_UNIFIED in the machine, with the pair of ports as network.
+set -uo pipefail
 . /sluice/tests/guest/lib.sh
+. /sluice/tests/guest/nvme.sh
 nic 1500 on
-rx /sluice/build/vm/tests/conformance/op /dev/nvme0n1 /sluice/build/vm/tests/conformance/op.bpf.o \
-	"$RX" $queue $rx_ip $port /run/netns/tx
+# the port after it goes to a queue that is no region's
+rx ethtool -N "$RX" flow-type tcp4 dst-port $((port + 1)) action 0 >/dev/null || exit
+stage=$programs/op.bpf.o
+net=("$RX" $queue $rx_ip $port /run/netns/tx)
+good=$(block "$(node sluice0 1)")
+within=(nsenter --net=/run/netns/rx)
+
+tap op "$good" "$stage" "${net[@]}"
+tap op-errors "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 4096 "${net[@]}"
+tap op-streams "$good" "$stage" "${net[@]}"
+tap op-kill "$good" "$stage" "${net[@]}"
+exit $failed

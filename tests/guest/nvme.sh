@@ -4,6 +4,7 @@
 
 programs=/sluice/build/vm/tests/conformance
 failed=0
+within=()	# a command that the programs run within
 
 # node SERIAL NSID: the generic node of a namespace.  The numbers in its name are
 # those of no controller, and change from boot to boot.
@@ -34,7 +35,7 @@ controller() {
 # tap PROGRAM [ARG]...: its output is shown, and left in /out/PROGRAM.tap
 tap() {
 	echo "# $*"
-	"$programs/$1" "${@:2}" | tee "/out/$1.tap" || failed=1
+	"${within[@]}" "$programs/$1" "${@:2}" | tee "/out/$1.tap" || failed=1
 }
 
 # check TEXT COMMAND...: a check that is a command
