@@ -147,6 +147,7 @@ static struct io_unified_region *io_unified_alloc(struct io_ring_ctx *ctx)
 		return NULL;
 	r->ctx = ctx;
 	r->creds = get_current_cred();
+	r->pid = get_pid(task_tgid(current));
 	spin_lock_init(&r->lock);
 	INIT_LIST_HEAD(&r->free);
 	INIT_LIST_HEAD(&r->overflow);
@@ -170,6 +171,7 @@ static void io_unified_free_region(struct io_unified_region *r)
 	io_free_region(r->ctx->user, &r->mr);
 	kvfree(r->xfers);
 	put_cred(r->creds);
+	put_pid(r->pid);
 	kfree(r);
 }
 

@@ -16,7 +16,8 @@ struct io_zcrx_ifq;
 struct io_zcrx_mem;
 
 /* What is known of the flags that user space passes */
-#define IO_UNIFIED_REG_FLAGS	(IO_UNIFIED_REG_POLL | IO_UNIFIED_REG_ADMIN)
+#define IO_UNIFIED_REG_FLAGS	(IO_UNIFIED_REG_POLL | IO_UNIFIED_REG_ADMIN | \
+				 IO_UNIFIED_REG_SHARE)
 #define IO_UNIFIED_SQE_FLAGS	(IO_UNIFIED_SQE_ADMIN | IO_UNIFIED_SQE_RETURN)
 #define IO_UNIFIED_OP_MASK	(IORING_UNIFIED_OP_NVME | \
 				 IORING_UNIFIED_OP_NETWORK | \
@@ -152,6 +153,7 @@ struct io_unified_region {
 	u32				nr_bufs;	/* of the NIC */
 	u32				high, low;	/* marks for nr_held */
 	const struct cred		*creds;
+	struct pid			*pid;	/* of the registrant */
 
 	/* the NVMe namespaces; added under ->uring_lock, never removed */
 	const struct io_unified_driver	*drv;

@@ -71,14 +71,26 @@ static void io_unified_set_limits(struct io_unified_dev *dev)
 	dev->gap_mask = queue_virt_boundary(q);
 }
 
+static bool io_unified_has_disk(const struct io_unified_region *r,
+				const struct gendisk *disk)
+{
+	u32 i;
+
+	for (i = 0; i < r->nr_devs; i++)
+		if (r->devs[i].ns.disk == disk)
+			return true;
+	return false;
+}
+
 /*
  * Take the namespace behind @file.  Passthrough writes where it likes, so
  * nobody else may have a claim on it: not a file system, a volume, or another
- * region.
+ * region, but for those of the same process that share.
  */
 int io_unified_add_dev(struct io_unified_region *r, struct file *file)
 {
 	struct io_unified_dev *dev = &r->devs[r->nr_devs];
+	void *holder = r->reg_flags & IO_UNIFIED_REG_SHARE ? (void *)r->pid : r;
 	blk_mode_t mode = BLK_OPEN_READ;
 	struct file *bdev_file;
 	int ret;
@@ -92,10 +104,12 @@ int io_unified_add_dev(struct io_unified_region *r, struct file *file)
 	ret = r->drv->get_ns(file, &dev->ns);
 	if (ret)
 		return ret;
+	if (io_unified_has_disk(r, dev->ns.disk))
+		return -EBUSY;
 	if (file->f_mode & FMODE_WRITE)
 		mode |= BLK_OPEN_WRITE;
-	/* @dev is the holder, so that one is not taken twice for one region */
-	bdev_file = bdev_file_open_by_dev(disk_devt(dev->ns.disk), mode, dev, NULL);
+	bdev_file = bdev_file_open_by_dev(disk_devt(dev->ns.disk), mode, holder,
+					  NULL);
 	if (IS_ERR(bdev_file))
 		return PTR_ERR(bdev_file);
 	dev->bdev_file = bdev_file;

@@ -711,6 +711,34 @@ static void test_all_devices(int nr, char **nodes)
 	ok(!bad, "DEV: all are free when the region is gone");
 }
 
+/* Regions of one process that say so may have the same namespace */
+static void test_share(void)
+{
+	struct region a, b, c;
+	int pid, status;
+
+	if (region_open(&a, nvme_fd, BUF, IO_UNIFIED_REG_SHARE, 0))
+		bail_out("no region");
+	check_errno(region_open(&b, nvme_fd, BUF, IO_UNIFIED_REG_SHARE, 0), 0,
+		    "SHARE: two regions of a process with the same namespace");
+	check_errno(region_open(&c, nvme_fd, BUF, 0, 0), -EBUSY,
+		    "SHARE: not with one that does not say so");
+	check_errno(region_add_dev(&a, nvme_fd, NULL), -EBUSY,
+		    "SHARE: not twice in one region");
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		_exit(region_open(&c, nvme_fd, BUF, IO_UNIFIED_REG_SHARE, 0) == -EBUSY ? 0 : 1);
+	waitpid(pid, &status, 0);
+	ok(!status, "SHARE: not with another process");
+	region_close(&a);
+	check_errno(region_open(&c, nvme_fd, BUF, 0, 0), -EBUSY,
+		    "SHARE: one that is left still has it");
+	region_close(&b);
+	check_errno(region_open(&c, nvme_fd, BUF, 0, 0), 0, "SHARE: then it is free");
+	region_close(&c);
+}
+
 #define NIC_FLAGS (IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_CQE32)
 #define NIC_SIZE (4096 + ENTRIES * 128 + ENTRIES * 64 + (4 << 20))
 
@@ -967,6 +995,7 @@ int main(int argc, char **argv)
 	test_rights();
 	test_readonly();
 	test_devices();
+	test_share();
 	test_all_devices(argc - 8, argv + 8);
 	test_race();
 	test_allocations(argv[6], atoi(argv[7]));

@@ -164,6 +164,11 @@ enum io_unified_reg_flags {
 	IO_UNIFIED_REG_POLL		= 1U << 0,
 	/* SQEs may carry admin commands */
 	IO_UNIFIED_REG_ADMIN		= 1U << 1,
+	/*
+	 * Other regions of this process may have the same devices, if they are
+	 * registered with this flag, too: a region for each queue of a NIC.
+	 */
+	IO_UNIFIED_REG_SHARE		= 1U << 2,
 };
 
 /*
