@@ -43,6 +43,9 @@ ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ikernel/include/uapi -I$
 LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap)
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
 
+# a stage is what declares one; the others are the loader's own
+STAGES	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_STAGE' bpf/*.bpf.c))
+STAGEDIR ?= $(PREFIX)/lib/sluice/stages
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
 OBJS	:= $(patsubst loader/%.c,$(BUILD)/loader/%.o,$(wildcard loader/*.c))
@@ -65,8 +68,15 @@ $(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)mkdir -p $(@D)
 	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf >$@
 
+# all stages in one table
+$(BUILD)/skel/stages.skel.h: $(STAGES:%=$(BUILD)/skel/%.skel.h)
+	$(Q){ printf '#include "%s.skel.h"\n' $(STAGES); \
+		echo '#define BUILT_IN_STAGES \'; \
+		printf '\tBUILT_IN(%s) \\\n' $(STAGES); echo; } >$@
+
 # loader
-$(BUILD)/loader/%.o: loader/%.c | $(SKELS)
+$(BUILD)/loader/stage_object.o: ALL_CFLAGS += -DSTAGE_DIR='"$(STAGEDIR)"'
+$(BUILD)/loader/%.o: loader/%.c | $(SKELS) $(BUILD)/skel/stages.skel.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@

@@ -27,9 +27,13 @@ typedef __u16 __be16;
 typedef __u32 __be32;
 typedef __u32 __wsum;
 typedef unsigned long size_t;
+#ifdef __bpf__
 typedef _Bool bool;
 
 enum { false = 0, true = 1 };
+#else
+#include <stdbool.h>
+#endif
 
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
@@ -52,7 +56,15 @@ enum xdp_action {
 	XDP_REDIRECT = 4,
 };
 
+/* of bpf_for() */
+struct bpf_iter_num {
+	__u64 __opaque[1];
+} __attribute__((aligned(8)));
+
+/* not where a test compiles a stage natively */
+#ifdef __bpf__
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+#endif
 
 /* unified regions: include/linux/io_uring/unified_bpf.h has the words */
 struct io_unified_region;
@@ -219,6 +231,8 @@ struct tcphdr {
 	__be32 ack_seq;
 };
 
+#ifdef __bpf__
 #pragma clang attribute pop
+#endif
 
 #endif /* __VMLINUX_H__ */

@@ -23,9 +23,12 @@
 #ifndef __UNIFIED_BPF_H
 #define __UNIFIED_BPF_H
 
+/* sluice/stage-test.h stands in for these where a stage is compiled natively */
+#ifndef UNIFIED_STAGE_TEST
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
+#endif
 
 #ifndef __VMLINUX_H__
 #error "include a vmlinux.h of Linux 7.3 with unified regions before unified.bpf.h"
@@ -252,6 +255,89 @@ static __always_inline const __u8 *unified_slice(struct io_unified_buf *buf,
 	return bpf_io_unified_buf_load(buf, off, tmp, size) ? NULL : tmp;
 }
 
+/**
+ * unified_overwrite() - change payload, in place if it is in one piece
+ * @buf: the record or the command
+ * @off: first byte to change
+ * @src: @size bytes of the program's own
+ * @size: bytes to change, a constant as for bpf_io_unified_buf_data()
+ *
+ * Context: any stage.
+ * Return: 0, or -EINVAL if the payload ends before; nothing is changed then
+ */
+static __always_inline int unified_overwrite(struct io_unified_buf *buf, __u32 off,
+					     const __u8 *src, const __u32 size)
+{
+	__u8 *data = bpf_io_unified_buf_data(buf, off, size);
+	__u32 i;
+
+	if (!data)
+		return bpf_io_unified_buf_store(buf, off, src, size);
+	bpf_for(i, 0, size)
+		data[i] = src[i];
+	return 0;
+}
+
+/* The longest pattern that unified_find() takes */
+#define UNIFIED_PATTERN	64
+/* How many places it looks at for each time it loads payload */
+#define UNIFIED_WINDOW	128
+
+/**
+ * unified_find() - where bytes are in the payload
+ * @buf: the record or the command
+ * @from: the first place to look at
+ * @to: the place to stop before
+ * @pattern: what to look for, UNIFIED_PATTERN bytes of which @len count
+ * @len: its length, 1 to UNIFIED_PATTERN, a constant as for
+ *	bpf_io_unified_buf_data()
+ *
+ * Finds it also across pieces.  It takes time for each byte that it looks at, and
+ * 200 bytes of the stack.
+ *
+ * Context: any stage.
+ * Return: the first place, or -1
+ */
+static __always_inline __s64 unified_find(struct io_unified_buf *buf, __u32 from,
+					  __u32 to, const volatile __u8 *pattern,
+					  const __u32 len)
+{
+	__u8 window[UNIFIED_WINDOW + UNIFIED_PATTERN] = {};
+	__u32 chunk, base, n, i, j;
+	bool found;
+
+	if (!len || len > UNIFIED_PATTERN || len > buf->len)
+		return -1;
+	if (to > buf->len - len + 1)
+		to = buf->len - len + 1;
+	if (from >= to)
+		return -1;
+	bpf_for(chunk, 0, (to - from + UNIFIED_WINDOW - 1) / UNIFIED_WINDOW) {
+		base = from + chunk * UNIFIED_WINDOW;
+		n = buf->len - base;
+		if (n > UNIFIED_WINDOW + len - 1)
+			n = UNIFIED_WINDOW + len - 1;
+		if (bpf_io_unified_buf_load(buf, base, window, n))
+			return -1;
+		bpf_for(i, 0, UNIFIED_WINDOW) {
+			if (base + i >= to)
+				return -1;
+			if (window[i] != pattern[0])
+				continue;
+			found = true;
+			bpf_for(j, 1, len) {
+				if (window[i + j] != pattern[j]) {
+					found = false;
+					break;
+				}
+			}
+			if (found)
+				return base + i;
+		}
+	}
+	return -1;
+}
+
 /*
  * UNIFIED_STAGE(name, members): the struct_ops map of a stage.  The loader sets
  * ring_fd and prio before the load; name is what it and bpftool show.
@@ -262,6 +348,30 @@ static __always_inline const __u8 *unified_slice(struct io_unified_buf *buf,
 		.name = #stage,						\
 		__VA_ARGS__						\
 	}
+
+/*
+ * What users can set is a variable that is const volatile: `sluice record --stage
+ * NAME:limit=5` sets "const volatile __u32 limit" before the load.  It may be an
+ * integer, a bool, an enum, or an array of bytes; next to "key" there may be a
+ * __u32 "key_len", which gets the number of bytes.  Where a name has '_', users
+ * may write '-'.
+ *
+ *	UNIFIED_ABOUT(text)		in front of UNIFIED_STAGE(): what the stage
+ *					does, for `sluice stage list`
+ *	UNIFIED_OPTION(text)		in front of a variable: what it means, for
+ *					`sluice stage help`
+ *	UNIFIED_ONE_OF(group)		in front of variables, one of which has to be
+ *					set
+ *	UNIFIED_ENTRIES(map)		in front of a variable that says how many
+ *					entries a map has
+ */
+#ifndef UNIFIED_TAG
+#define UNIFIED_TAG(text)	__attribute__((btf_decl_tag(text)))
+#endif
+#define UNIFIED_ABOUT(text)	UNIFIED_TAG("about: " text)
+#define UNIFIED_OPTION(text)	UNIFIED_TAG("option: " text)
+#define UNIFIED_ONE_OF(group)	UNIFIED_TAG("one of: " #group)
+#define UNIFIED_ENTRIES(map)	UNIFIED_TAG("entries: " #map)
 
 /* How the stage ended, for user space: `bpftool map dump` shows it */
 struct unified_exit_info {
@@ -297,6 +407,22 @@ struct unified_exit_info {
 		}							\
 	})
 
+/*
+ * UNIFIED_SAVE_EXIT(name): a map name_exit, and the function name_exit_save that
+ * keeps there how the stage ended; it becomes one by
+ *
+ *	.exit = (void *)name_exit_save
+ */
+#define UNIFIED_SAVE_EXIT(stage)					\
+	UNIFIED_EXIT(stage##_exit);					\
+									\
+	SEC("struct_ops/exit")						\
+	void BPF_PROG(stage##_exit_save, struct io_unified_ctx *region,	\
+		      struct io_unified_exit *info)			\
+	{								\
+		unified_save_exit(stage##_exit, info);			\
+	}
+
 /* Records and bytes by verdict, one entry a CPU: `bpftool map dump` names them */
 struct unified_count {
 	__u64 records;
@@ -307,6 +433,8 @@ struct unified_verdicts {
 	struct unified_count next;
 	struct unified_count drop;
 	struct unified_count write;
+	struct unified_count pass;
+	struct unified_count send;
 	struct unified_count other;
 };
 
@@ -326,6 +454,12 @@ static __always_inline int unified_count_verdict(struct unified_verdicts *v,
 		break;
 	case IO_UNIFIED_WRITE:
 		c = &v->write;
+		break;
+	case IO_UNIFIED_PASS:
+		c = &v->pass;
+		break;
+	case IO_UNIFIED_SEND:
+		c = &v->send;
 		break;
 	default:
 		c = &v->other;

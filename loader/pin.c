@@ -106,6 +106,19 @@ int pin_open(const char *name, int ring_fd)
 	return ret;
 }
 
+int pin_join(const char *name)
+{
+	struct pipeline_info info;
+
+	if (is_name(name)) {
+		snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
+		if (!pipeline_read(folder, &info) && pipeline_alive(&info))
+			return 0;
+	}
+	folder[0] = '\0';
+	return error("no pipeline '%s' runs; 'sluice show' lists them", name);
+}
+
 void pin_close(void)
 {
 	if (!folder[0])
@@ -147,12 +160,47 @@ int pin_object(struct bpf_object *obj, const char *prefix)
 	return 0;
 }
 
+int pin_fd_name(int fd, const char *prefix, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s-%s", prefix, name);
+	return pin_fd(fd, path);
+}
+
 int pin_link(struct bpf_link *link, const char *prefix)
 {
-	char name[128];
+	return pin_fd_name(bpf_link__fd(link), prefix, "link");
+}
 
-	snprintf(name, sizeof(name), "%s-link", prefix);
-	return pin_fd(bpf_link__fd(link), name);
+/* Count what is pinned as PREFIX-..., and remove it */
+static unsigned int pins_of(const char *prefix, bool remove)
+{
+	DIR *dir = folder[0] ? opendir(folder) : NULL;
+	size_t len = strlen(prefix);
+	unsigned int nr = 0;
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		if (strncmp(e->d_name, prefix, len) || e->d_name[len] != '-')
+			continue;
+		nr++;
+		if (remove)
+			unlinkat(dirfd(dir), e->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+	return nr;
+}
+
+bool pin_exists(const char *prefix)
+{
+	return pins_of(prefix, false);
+}
+
+void pin_remove(const char *prefix)
+{
+	pins_of(prefix, true);
 }
 
 static unsigned int prog_id(const char *path)

@@ -13,12 +13,18 @@
 
 /* Make the folder of @name; -1 after an error message, if it is in use say */
 int pin_open(const char *name, int ring_fd);
+/* Pin into the folder of the pipeline @name, which is another process's */
+int pin_join(const char *name);
 void pin_close(void);
 
 /* Pin the programs and maps of @obj, named with @prefix; 0 or -1 as above */
 int pin_object(struct bpf_object *obj, const char *prefix);
 int pin_link(struct bpf_link *link, const char *prefix);
 int pin_fd(int fd, const char *name);
+int pin_fd_name(int fd, const char *prefix, const char *name);
+/* Is anything pinned with @prefix?  Remove all of it */
+bool pin_exists(const char *prefix);
+void pin_remove(const char *prefix);
 
 /* Is program @id pinned, under @name, in the folder of any pipeline? */
 bool pin_has_prog(const char *name, unsigned int id);

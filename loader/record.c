@@ -55,7 +55,7 @@ static const struct option_desc options[] = {
 	{ "queue", 0, OPT_NUMBER, OPT(queue), "N", "its receive queue", true },
 	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV", "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
 	{ "listen", 'l', OPT_STRING, OPT(listen), "ADDR:PORT", "where to accept the stream", true },
-	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE", "filter:drop-prefix=TEXT[,offset=N]; repeatable, in order", false },
+	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE", "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order", false },
 	{ "record-size", 0, OPT_SIZE, OPT(record_size), "BYTES", "what stages decide about at a time (4K)", false },
 	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES", "memory shared by NIC and NVMe (64M)", false },
 	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write (0)", false },

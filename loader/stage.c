@@ -1,242 +1,311 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "filter.skel.h"
 #include "output.h"
 #include "pin.h"
-#include "record.skel.h"
 #include "stage.h"
+#include "stage_object.h"
+#include "stage_option.h"
 
-#define FILTER_MAX	sizeof(((struct filter_bpf *)NULL)->rodata->match)
-
-struct stage_kind {
-	const char	*name;
-	const char	*args;		/* for messages */
-	/* open the object, set it up from @args (or NULL), not load it */
-	int		(*open)(struct stage *stage, char *args);
-	void		(*destroy)(struct stage *stage);
-};
+#define LOG_SIZE	(1u << 20)	/* of what the verifier says */
 
 struct stage {
-	const struct stage_kind	*kind;
-	char			name[24];	/* kind and number */
+	char			*kind;		/* as in the spec */
+	char			name[24];	/* of the object, and number */
 	int			prio;
 	struct bpf_object	*obj;
 	struct bpf_map		*ops;		/* the struct_ops map */
-	struct bpf_map		*verdicts;
+	struct bpf_map		*verdicts;	/* or NULL */
+	struct bpf_map		*exits;		/* or NULL */
 	struct bpf_link		*link;
-	int			*ring_fd;	/* members of the struct_ops */
-	int			*ops_prio;
-	void			*skel;
+	char			*log;		/* the verifier's */
 };
 
 /* As in bpf/unified.bpf.h */
-struct verdicts {
-	struct {
-		unsigned long long records, bytes;
-	} next, drop, write, other;
+struct count {
+	unsigned long long records, bytes;
 };
 
+struct verdicts {
+	struct count next, drop, write, pass, send, other;
+};
+
+struct exit_info {
+	unsigned int	ended, kind;
+	long long	code;
+	char		reason[128];
+};
+
+/* enum io_unified_exit_kind of the kernel */
+enum { EXIT_DETACHED, EXIT_REPLACED, EXIT_REGION, EXIT_STAGE, EXIT_ERROR };
+
 /*
- * filter
+ * Loading.  What libbpf says meanwhile is kept, and shown if it was of use.
  */
 
-static int hex_byte(const char *s)
-{
-	char digits[3] = { s[0], s[0] ? s[1] : 0, 0 }, *end;
-	long v = strtol(digits, &end, 16);
+static char said[4096];
 
-	return end == digits + 2 ? (int)v : -1;
+static int keep_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	size_t used = strlen(said);
+
+	if (getenv("SLUICE_DEBUG"))
+		return vfprintf(stderr, fmt, ap);
+	return level > LIBBPF_WARN ? 0 : vsnprintf(said + used, sizeof(said) - used, fmt, ap);
 }
 
-/* "text", or "0x" and hexadecimal digits */
-static int parse_bytes(const char *text, unsigned char *bytes, size_t max)
+/* The program that libbpf says could not be loaded */
+static const char *failed_program(void)
 {
-	size_t nr = 0;
-	int v;
+	static const char mark[] = "': BPF program load failed";
+	char *end = strstr(said, mark), *start;
 
-	if (strncmp(text, "0x", 2)) {
-		nr = strlen(text);
-		if (nr <= max)
-			memcpy(bytes, text, nr);
-	} else {
-		for (text += 2; *text; text += 2, nr++) {
-			v = hex_byte(text);
-			if (v < 0 || nr == max)
-				return -1;
-			bytes[nr] = v;
+	if (!end)
+		return NULL;
+	*end = '\0';
+	start = strrchr(said, '\'');
+	return start ? start + 1 : NULL;
+}
+
+/* The line of the verifier's log that tells why: the last that is no statistics */
+static int reason_of(const char *log, const char **line)
+{
+	const char *end = log + strlen(log), *start;
+
+	for (; end > log; end = start) {
+		while (end > log && end[-1] == '\n')
+			end--;
+		for (start = end; start > log && start[-1] != '\n'; start--)
+			;
+		if (strncmp(start, "processed ", 10) && strncmp(start, "stack depth", 11) &&
+		    strncmp(start, "verification time", 17) && start != end) {
+			*line = start;
+			return end - start;
 		}
 	}
-	return nr && nr <= max ? (int)nr : -1;
-}
-
-static int filter_match(struct filter_bpf *skel, const char *value)
-{
-	int len = parse_bytes(value, (unsigned char *)skel->rodata->match, FILTER_MAX);
-
-	if (len < 0)
-		return error("filter: '%s' is not 1 to %zu characters, nor 0x and as many hexadecimal pairs",
-			     value, FILTER_MAX);
-	skel->rodata->match_len = len;
+	*line = "";
 	return 0;
 }
 
-static int filter_offset(struct filter_bpf *skel, const char *value)
+static int explain_load(const struct stage *stage, int err)
 {
-	unsigned long v;
-	char *end;
+	const char *prog = failed_program(), *line;
+	int len = reason_of(stage->log, &line);
 
-	v = strtoul(value, &end, 0);
-	if (*end || end == value || v > 65536)
-		return error("filter: offset=%s is no number up to 65536", value);
-	skel->rodata->match_off = v;
-	return 0;
-}
-
-static int filter_set(struct filter_bpf *skel, const char *key, const char *value)
-{
-	if (!strcmp(key, "offset"))
-		return filter_offset(skel, value);
-	if (!strcmp(key, "drop-prefix")) {
-		skel->rodata->keep = false;
-		return filter_match(skel, value);
-	}
-	if (!strcmp(key, "keep-prefix")) {
-		skel->rodata->keep = true;
-		return filter_match(skel, value);
-	}
-	return error("filter knows no '%s'; drop-prefix=, keep-prefix= and offset=", key);
-}
-
-static int filter_args(struct filter_bpf *skel, char *args)
-{
-	char *arg, *value, *save = NULL;
-	bool matches = false;
-
-	for (arg = strtok_r(args, ",", &save); arg; arg = strtok_r(NULL, ",", &save)) {
-		value = strchr(arg, '=');
-		if (!value)
-			return error("filter: '%s' is not KEY=VALUE", arg);
-		*value++ = '\0';
-		if (filter_set(skel, arg, value))
-			return -1;
-		matches |= strcmp(arg, "offset") != 0;
-	}
-	if (!matches)
-		return error("filter needs bytes to look for: filter:drop-prefix=TEXT or filter:keep-prefix=TEXT");
-	return 0;
-}
-
-static int filter_open(struct stage *stage, char *args)
-{
-	struct filter_bpf *skel = filter_bpf__open();
-
-	if (!skel)
-		return error("filter: %s", strerror(errno));
-	stage->skel = skel;
-	stage->obj = skel->obj;
-	stage->ops = skel->maps.filter;
-	stage->verdicts = skel->maps.filter_verdicts;
-	stage->ring_fd = (int *)&skel->struct_ops.filter->ring_fd;
-	stage->ops_prio = &skel->struct_ops.filter->prio;
-	return filter_args(skel, args);
-}
-
-static void filter_destroy(struct stage *stage)
-{
-	filter_bpf__destroy(stage->skel);
-}
-
-/*
- * record: the pipeline's own
- */
-
-static int record_open(struct stage *stage, char *args)
-{
-	struct record_bpf *skel;
-
-	if (args)
-		return error("record takes no arguments");
-	skel = record_bpf__open();
-	if (!skel)
-		return error("record: %s", strerror(errno));
-	stage->skel = skel;
-	stage->obj = skel->obj;
-	stage->ops = skel->maps.record;
-	stage->verdicts = skel->maps.record_verdicts;
-	stage->ring_fd = (int *)&skel->struct_ops.record->ring_fd;
-	stage->ops_prio = &skel->struct_ops.record->prio;
-	return 0;
-}
-
-static void record_destroy(struct stage *stage)
-{
-	record_bpf__destroy(stage->skel);
-}
-
-static const struct stage_kind kinds[] = {
-	{ "filter", "drop-prefix=TEXT|keep-prefix=TEXT[,offset=N]",
-	  filter_open, filter_destroy },
-	{ "record", "", record_open, record_destroy },
-};
-
-static const struct stage_kind *find_kind(const char *name)
-{
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (!strcmp(kinds[i].name, name))
-			return &kinds[i];
-	error("no stage '%s'; there is: filter:%s", name, kinds[0].args);
-	return NULL;
-}
-
-static int stage_load(struct stage *stage, int ring_fd)
-{
-	int ret;
-
-	*stage->ring_fd = ring_fd;
-	*stage->ops_prio = stage->prio;
-	ret = bpf_object__load(stage->obj);
-	if (ret == -EPERM)
+	if (err == EPERM && !len)
 		return error("loading stage %s is not permitted; it needs CAP_BPF and CAP_PERFMON, run as root",
 			     stage->name);
-	if (ret)
-		return error("loading stage %s: %s; SLUICE_DEBUG=1 shows what the verifier says",
-			     stage->name, strerror(-ret));
+	if (len) {
+		error("stage %s: the verifier rejects its program %s: %.*s; its log follows",
+		      stage->name, prog ?: "?", len, line);
+		fputs(stage->log, stderr);
+		return -1;
+	}
+	error("loading stage %s: %s; does the kernel have all that it uses ('sluice doctor')?",
+	      stage->name, strerror(err));
+	fputs(said, stderr);
+	return -1;
+}
+
+static int load(struct stage *stage, int ring_fd)
+{
+	unsigned int *fd, *prio;
+	libbpf_print_fn_t print;
+	int ret;
+
+	fd = stage_object_member(stage->obj, stage->ops, "ring_fd");
+	prio = stage_object_member(stage->obj, stage->ops, "prio");
+	if (!fd || !prio)
+		return error("stage %s: its struct io_unified_ops is none of this kernel's; compile it with sluice's vmlinux.h",
+			     stage->name);
+	*fd = ring_fd;
+	*prio = stage->prio;
+	said[0] = stage->log[0] = '\0';
+	print = libbpf_set_print(keep_libbpf);
+	ret = bpf_object__load(stage->obj);
+	libbpf_set_print(print);
+	return ret ? explain_load(stage, -ret) : 0;
+}
+
+static int explain_attach(const struct stage *stage, int err)
+{
+	switch (err) {
+	case EINVAL:
+		return error("stage %s refuses its options; see 'sluice stage help %s'",
+			     stage->name, stage->kind);
+	case E2BIG:
+		return error("attaching stage %s: the pipeline has as many stages as there can be; detach one",
+			     stage->name);
+	case ENXIO:
+	case EBADF:
+		return error("attaching stage %s: the pipeline has ended", stage->name);
+	}
+	return error("attaching stage %s: %s", stage->name, strerror(err));
+}
+
+static int attach(struct stage *stage)
+{
 	if (pin_object(stage->obj, stage->name))
 		return -1;
 	stage->link = bpf_map__attach_struct_ops(stage->ops);
 	if (!stage->link)
-		return error("attaching stage %s: %s", stage->name, strerror(errno));
+		return explain_attach(stage, errno);
 	return pin_link(stage->link, stage->name);
+}
+
+/*
+ * libbpf updates only links that it has made itself.  So it is asked to attach to
+ * no ring: that fails, but gives the map its value before, and then the kernel
+ * takes it.
+ */
+static int replace(struct stage *stage, int link_fd)
+{
+	int ret;
+
+	if (pin_object(stage->obj, stage->name))
+		return -1;
+	stage->link = bpf_map__attach_struct_ops(stage->ops);
+	if (stage->link)
+		return error("attaching stage %s: the kernel takes ring -1", stage->name);
+	ret = bpf_link_update(link_fd, bpf_map__fd(stage->ops), NULL);
+	if (ret)
+		return explain_attach(stage, -ret);
+	return pin_fd_name(link_fd, stage->name, "link");
+}
+
+/*
+ * From the spec to an object that can be loaded
+ */
+
+/* The first map whose value is a struct of that name, or NULL */
+static struct bpf_map *map_of(struct bpf_object *obj, const char *value)
+{
+	const struct btf *btf = bpf_object__btf(obj);
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, obj) {
+		int id = btf__resolve_type(btf, bpf_map__btf_value_type_id(map));
+		const struct btf_type *t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+
+		if (t && !strcmp(btf__name_by_offset(btf, t->name_off), value))
+			return map;
+	}
+	return NULL;
+}
+
+static int set_options(struct stage *stage, char *args)
+{
+	struct stage_options opts;
+	int ret;
+
+	ret = stage_options_open(&opts, stage->obj, stage->kind);
+	if (!ret)
+		ret = stage_options_parse(&opts, args);
+	stage_options_close(&opts);
+	return ret;
+}
+
+static int open_object(struct stage *stage, char *args)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts,
+		    .kernel_log_buf = stage->log, .kernel_log_size = LOG_SIZE);
+
+	stage->obj = stage_object_open(stage->kind, &opts);
+	if (!stage->obj)
+		return -1;
+	stage->ops = stage_object_ops(stage->obj, stage->kind);
+	if (!stage->ops || set_options(stage, args))
+		return -1;
+	stage->verdicts = map_of(stage->obj, "unified_verdicts");
+	stage->exits = map_of(stage->obj, "unified_exit_info");
+	return 0;
+}
+
+static struct stage *prepare(const char *spec, int prio)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+	char *args;
+
+	if (stage) {
+		stage->kind = strdup(spec);
+		stage->log = malloc(LOG_SIZE);
+	}
+	if (!stage || !stage->kind || !stage->log) {
+		error("no memory for stage %s", spec);
+		goto err;
+	}
+	stage->prio = prio;
+	args = strchr(stage->kind, ':');
+	if (args)
+		*args++ = '\0';
+	if (!open_object(stage, args))
+		return stage;
+err:
+	stage_close(stage);
+	return NULL;
+}
+
+static void set_name(struct stage *stage, unsigned int nr)
+{
+	snprintf(stage->name, sizeof(stage->name), nr ? "%.15s%u" : "%.15s",
+		 bpf_map__name(stage->ops), nr);
+}
+
+static void set_free_name(struct stage *stage)
+{
+	unsigned int nr = 1;
+
+	do
+		set_name(stage, nr++);
+	while (pin_exists(stage->name));
+}
+
+static struct stage *finish(struct stage *stage, int ret)
+{
+	free(stage->log);
+	stage->log = NULL;
+	if (!ret)
+		return stage;
+	pin_remove(stage->name);
+	stage_close(stage);
+	return NULL;
 }
 
 struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr)
 {
-	struct stage *stage = calloc(1, sizeof(*stage));
-	char copy[512], *args;
+	struct stage *stage = prepare(spec, prio);
 
 	if (!stage)
 		return NULL;
-	snprintf(copy, sizeof(copy), "%s", spec);
-	args = strchr(copy, ':');
-	if (args)
-		*args++ = '\0';
-	stage->kind = find_kind(copy);
-	if (!stage->kind) {
-		free(stage);
+	set_name(stage, nr);
+	return finish(stage, load(stage, ring_fd) || attach(stage));
+}
+
+struct stage *stage_attach(const char *spec, int ring_fd, int prio)
+{
+	struct stage *stage = prepare(spec, prio);
+
+	if (!stage)
 		return NULL;
-	}
-	stage->prio = prio;
-	snprintf(stage->name, sizeof(stage->name), nr ? "%.16s%u" : "%.16s", copy, nr);
-	if (!stage->kind->open(stage, args) && !stage_load(stage, ring_fd))
-		return stage;
-	stage_close(stage);
-	return NULL;
+	set_free_name(stage);
+	return finish(stage, load(stage, ring_fd) || attach(stage));
+}
+
+struct stage *stage_replace(const char *spec, int link_fd)
+{
+	struct stage *stage = prepare(spec, 0);
+
+	if (!stage)
+		return NULL;
+	set_free_name(stage);
+	return finish(stage, load(stage, -1) || replace(stage, link_fd));
 }
 
 void stage_close(struct stage *stage)
@@ -244,10 +313,20 @@ void stage_close(struct stage *stage)
 	if (!stage)
 		return;
 	bpf_link__destroy(stage->link);
-	if (stage->skel)
-		stage->kind->destroy(stage);
+	bpf_object__close(stage->obj);
+	free(stage->kind);
+	free(stage->log);
 	free(stage);
 }
+
+const char *stage_name(const struct stage *stage)
+{
+	return stage->name;
+}
+
+/*
+ * What it has counted, and how it ended
+ */
 
 /* The sum over the CPUs */
 static void sum_counters(int map_fd, struct verdicts *sum)
@@ -266,53 +345,110 @@ static void sum_counters(int map_fd, struct verdicts *sum)
 	free(cpus);
 }
 
-static void add_counter(struct json_object *obj, const char *name,
-			unsigned long long records, unsigned long long bytes)
+static void add_counter(struct json_object *obj, const char *name, const struct count *count)
 {
 	struct json_object *c = json_object_new_object();
 
-	json_add_u64(c, "records", records);
-	json_add_u64(c, "bytes", bytes);
+	json_add_u64(c, "records", count->records);
+	json_add_u64(c, "bytes", count->bytes);
 	json_object_object_add(obj, name, c);
+}
+
+static bool has_value(int map_fd, unsigned int type, size_t size)
+{
+	struct bpf_map_info info = { };
+	__u32 len = sizeof(info);
+
+	return !bpf_map_get_info_by_fd(map_fd, &info, &len) && info.type == type &&
+	       info.value_size == size;
 }
 
 struct json_object *stage_counters_json(int map_fd)
 {
 	struct json_object *obj;
-	struct bpf_map_info info = { };
-	__u32 len = sizeof(info);
 	struct verdicts v;
 
-	if (bpf_map_get_info_by_fd(map_fd, &info, &len) ||
-	    info.type != BPF_MAP_TYPE_PERCPU_ARRAY || info.value_size != sizeof(v))
+	if (!has_value(map_fd, BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(v)))
 		return NULL;
 	sum_counters(map_fd, &v);
 	obj = json_object_new_object();
-	add_counter(obj, "next", v.next.records, v.next.bytes);
-	add_counter(obj, "drop", v.drop.records, v.drop.bytes);
-	add_counter(obj, "write", v.write.records, v.write.bytes);
-	add_counter(obj, "other", v.other.records, v.other.bytes);
+	add_counter(obj, "next", &v.next);
+	add_counter(obj, "drop", &v.drop);
+	add_counter(obj, "write", &v.write);
+	add_counter(obj, "pass", &v.pass);
+	add_counter(obj, "send", &v.send);
+	add_counter(obj, "other", &v.other);
 	return obj;
+}
+
+const char *stage_exit_text(int map_fd)
+{
+	static char text[256];
+	struct exit_info info;
+	unsigned int key = 0;
+
+	if (!has_value(map_fd, BPF_MAP_TYPE_ARRAY, sizeof(info)) ||
+	    bpf_map_lookup_elem(map_fd, &key, &info) || !info.ended)
+		return NULL;
+	info.reason[sizeof(info.reason) - 1] = '\0';
+	switch (info.kind) {
+	case EXIT_DETACHED:
+		return "detached";
+	case EXIT_REPLACED:
+		return "replaced by another";
+	case EXIT_REGION:
+		return "its region is gone";
+	case EXIT_STAGE:
+		snprintf(text, sizeof(text), "ended by itself: %s (%lld)", info.reason,
+			 info.code);
+		return text;
+	}
+	snprintf(text, sizeof(text), "ejected by the kernel: %s (%s)", info.reason,
+		 strerror(info.code < 0 ? (int)-info.code : 0));
+	return text;
+}
+
+const char *stage_exit_reason(const struct stage *stage)
+{
+	return stage->exits ? stage_exit_text(bpf_map__fd(stage->exits)) : NULL;
 }
 
 struct json_object *stage_json(const struct stage *stage)
 {
 	struct json_object *obj = json_object_new_object();
+	const char *ended = stage_exit_reason(stage);
 
 	json_add_str(obj, "name", stage->name);
 	json_object_object_add(obj, "prio", json_object_new_int(stage->prio));
-	json_object_object_add(obj, "counters",
-			       stage_counters_json(bpf_map__fd(stage->verdicts)));
+	if (stage->verdicts)
+		json_object_object_add(obj, "counters",
+				       stage_counters_json(bpf_map__fd(stage->verdicts)));
+	if (ended)
+		json_add_str(obj, "ended", ended);
 	return obj;
+}
+
+static void print_count(const char *name, const struct count *count, bool always)
+{
+	if (always || count->records)
+		printf("%s %s %llu (%s)", strcmp(name, "next") ? "," : "", name,
+		       count->records, human_bytes(count->bytes));
 }
 
 void stage_print(const struct stage *stage)
 {
+	const char *ended = stage_exit_reason(stage);
 	struct verdicts v;
 
-	sum_counters(bpf_map__fd(stage->verdicts), &v);
-	printf("  stage %-12s next %llu (%s), drop %llu (%s), write %llu (%s)\n",
-	       stage->name, v.next.records, human_bytes(v.next.bytes),
-	       v.drop.records, human_bytes(v.drop.bytes),
-	       v.write.records, human_bytes(v.write.bytes));
+	printf("  stage %-12s", stage->name);
+	if (stage->verdicts) {
+		sum_counters(bpf_map__fd(stage->verdicts), &v);
+		print_count("next", &v.next, true);
+		print_count("drop", &v.drop, true);
+		print_count("write", &v.write, true);
+		print_count("pass", &v.pass, false);
+		print_count("send", &v.send, false);
+		print_count("other", &v.other, false);
+	}
+	printf("%s%s\n", ended ? "; " : "", ended ?: "");
 }

@@ -10,18 +10,36 @@ struct stage;
 
 /*
  * A stage from @spec, "NAME" or "NAME:KEY=VALUE,...", for the region of
- * @ring_fd; loaded, pinned and attached with priority @prio.  @nr tells two of
- * the same name apart.  NULL after an error message.
+ * @ring_fd; loaded, pinned and attached with priority @prio.  NAME is one that is
+ * built in, a path, or one of the folder of stages.  @nr tells two of the same
+ * name apart.  NULL after an error message.
  */
 struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr);
+/*
+ * The same in the place of the one that @link_fd has attached.  The name's number
+ * is the first that is free, in both.
+ */
+struct stage *stage_attach(const char *spec, int ring_fd, int prio);
+struct stage *stage_replace(const char *spec, int link_fd);
+/* What is pinned stays */
 void stage_close(struct stage *stage);
+
+/* As it is pinned and shown: "filter1" */
+const char *stage_name(const struct stage *stage);
 
 /*
  * {"drop": {"records", "bytes"}, ...} of a map that UNIFIED_VERDICTS() declared;
  * NULL if @map_fd is another.
  */
 struct json_object *stage_counters_json(int map_fd);
-/* {"name", "prio", "counters": {"drop": {"records", "bytes"}, ...}} */
+/*
+ * In words, how the stage ended that has kept that in a map which UNIFIED_EXIT()
+ * declared: "ended by itself: REASON"; NULL if it has not.  Valid until the next
+ * call.
+ */
+const char *stage_exit_text(int map_fd);
+const char *stage_exit_reason(const struct stage *stage);
+/* {"name", "prio", "counters": {"drop": {"records", "bytes"}, ...}, "ended"} */
 struct json_object *stage_json(const struct stage *stage);
 /* One line for a person */
 void stage_print(const struct stage *stage);

@@ -26,7 +26,14 @@ refused '/dev/null is no NVMe namespace' "${all[@]}" --nvme /dev/null
 refused 'No such file' "${all[@]}" --nvme /dev/nvme9n9
 refused 'not within 512 and 65536' "${all[@]}" --nvme $dev --record-size 100
 refused "no stage 'sieve'" "${all[@]}" --nvme $dev --stage sieve
-refused 'filter needs bytes' "${all[@]}" --nvme $dev --stage filter:offset=3
+refused 'filter needs drop-prefix= or keep-prefix=' "${all[@]}" --nvme $dev --stage filter:offset=3
+refused 'only one of' "${all[@]}" --nvme $dev --stage filter:drop-prefix=a,keep-prefix=b
+refused 'offset=70000 is not 0 to 65535' "${all[@]}" --nvme $dev --stage filter:drop-prefix=a,offset=70000
+refused 'drop-prefix=0x6 is not 1 to 64 characters' "${all[@]}" --nvme $dev --stage filter:drop-prefix=0x6
+refused 'is given twice' "${all[@]}" --nvme $dev --stage filter:drop-prefix=a,drop_prefix=b
+refused 'record takes no arguments' "${all[@]}" --nvme $dev --stage record:a=b
+refused './nope.bpf.o: No such file' "${all[@]}" --nvme $dev --stage ./nope.bpf.o
+refused 'not a BPF object' "${all[@]}" --nvme $dev --stage /dev/null
 refused "filter knows no 'color'" "${all[@]}" --nvme $dev --stage filter:color=red
 refused 'none of native' "${all[@]}" --nvme $dev --xdp sometimes
 refused 'region at least 1 MiB' "${all[@]}" --nvme $dev --region-size 64K
