@@ -74,9 +74,21 @@ $(BUILD)/skel/stages.skel.h: $(STAGES:%=$(BUILD)/skel/%.skel.h)
 		echo '#define BUILT_IN_STAGES \'; \
 		printf '\tBUILT_IN(%s) \\\n' $(STAGES); echo; } >$@
 
+# what `sluice stage new` writes, as C strings
+TEMPLATE := $(wildcard loader/template/*)
+$(BUILD)/skel/stage_template.h: $(TEMPLATE)
+	$(Q)mkdir -p $(@D)
+	$(Q){ echo 'static const struct { const char *file, *text; } stage_template[] = {'; \
+		for file in $(TEMPLATE); do \
+			echo "{ \"$${file##*/}\","; \
+			sed 's/[\\"]/\\&/g; s/.*/"&\\n"/' "$$file"; echo '},'; \
+		done; echo '};'; } >$@
+
 # loader
+$(BUILD)/loader/stage_cmd.o: $(BUILD)/skel/stage_template.h
 $(BUILD)/loader/stage_object.o: ALL_CFLAGS += -DSTAGE_DIR='"$(STAGEDIR)"'
-$(BUILD)/loader/%.o: loader/%.c | $(SKELS) $(BUILD)/skel/stages.skel.h
+$(BUILD)/loader/%.o: loader/%.c | $(SKELS) $(BUILD)/skel/stages.skel.h \
+		$(BUILD)/skel/stage_template.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
@@ -137,7 +149,8 @@ install: all
 	install -m 644 $(HEADERS) $(DESTDIR)$(INCDIR)/sluice
 	install -D -m 644 kernel/include/uapi/linux/io_uring/unified.h \
 		$(DESTDIR)$(INCDIR)/sluice/uapi/linux/io_uring/unified.h
-	sed -e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' include/sluice/sluice.pc.in \
+	sed -e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@STAGEDIR@|$(STAGEDIR)|' include/sluice/sluice.pc.in \
 		>$(DESTDIR)$(PCDIR)/sluice.pc
 	for page in $(MAN); do \
 		install -D -m 644 $$page \

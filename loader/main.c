@@ -32,6 +32,7 @@ static const struct {
 } verbs[] = {
 	{ "record", do_record, "receive a TCP stream and write it to an NVMe namespace" },
 	{ "show", do_show, "list the pipelines that run" },
+	{ "stage", do_stage, "the stages: list, help, check, new" },
 	{ "doctor", do_doctor, "what kernel, NIC, NVMe and privileges lack, and the remedy" },
 	{ "help", do_help, "this text, or that of a verb" },
 	{ "version", do_version, "the versions of sluice and its libraries" },

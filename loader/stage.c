@@ -308,6 +308,42 @@ struct stage *stage_replace(const char *spec, int link_fd)
 	return finish(stage, load(stage, -1) || replace(stage, link_fd));
 }
 
+static struct json_object *programs_json(struct bpf_object *obj)
+{
+	struct json_object *list = json_object_new_array(), *o;
+	struct bpf_program *prog;
+
+	bpf_object__for_each_program(prog, obj) {
+		struct bpf_prog_info info = { };
+		__u32 len = sizeof(info);
+
+		if (bpf_prog_get_info_by_fd(bpf_program__fd(prog), &info, &len))
+			continue;
+		o = json_object_new_object();
+		json_add_str(o, "name", bpf_program__name(prog));
+		json_add_u64(o, "verified_insns", info.verified_insns);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
+struct json_object *stage_check(const char *spec)
+{
+	struct stage *stage = prepare(spec, 0);
+	struct json_object *obj = NULL;
+
+	if (!stage)
+		return NULL;
+	set_name(stage, 0);
+	if (!load(stage, -1)) {
+		obj = json_object_new_object();
+		json_add_str(obj, "name", stage->kind);
+		json_object_object_add(obj, "programs", programs_json(stage->obj));
+	}
+	stage_close(stage);
+	return obj;
+}
+
 void stage_close(struct stage *stage)
 {
 	if (!stage)

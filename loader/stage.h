@@ -21,6 +21,11 @@ struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int n
  */
 struct stage *stage_attach(const char *spec, int ring_fd, int prio);
 struct stage *stage_replace(const char *spec, int link_fd);
+/*
+ * Load it with these options, attach it to nothing: {"name", "programs": [{"name",
+ * "verified_insns"}]}, or NULL after an error message.
+ */
+struct json_object *stage_check(const char *spec);
 /* What is pinned stays */
 void stage_close(struct stage *stage);
 

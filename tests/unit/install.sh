@@ -40,6 +40,31 @@ done
 # and a stage
 clang -target bpf -mcpu=v3 -O2 -g -Wall -Werror -I"$work/root/usr/include/sluice" \
 	-c filter.bpf.c -o filter.bpf.o
+# and one of a user's, from its beginning to the folder of stages
+sluice=$work/root/usr/sbin/sluice
+"$sluice" stage new 2>/dev/null && fail "a stage without a name"
+"$sluice" stage new Bad 2>/dev/null && fail "a stage named Bad"
+"$sluice" stage new mine
+"$sluice" stage new mine 2>err && fail "a folder is overwritten"
+grep -q 'mine: File exists' err || fail "unclear: $(cat err)"
+PKG_CONFIG="pkg-config --define-variable=includedir=$work/root/usr/include" \
+	make -s -C mine check install DESTDIR="$work/root" >out 2>&1 || fail "$(cat out)"
+! grep -i warning out || fail "it does not compile without warnings"
+grep -q 'ok - 3 checks' out || fail "its test does not run: $(cat out)"
+sed -i 's/buf->len < shortest/buf->len > shortest/' mine/mine.bpf.c
+! make -s -C mine check PKG_CONFIG="pkg-config --define-variable=includedir=$work/root/usr/include" \
+	>out 2>&1 || fail "its test does not notice a mistake"
+grep -q '^not ok - test.c:' out || fail "unclear: $(cat out)"
+export SLUICE_STAGES=$work/root/usr/lib/sluice/stages
+"$sluice" stage list | grep -q '^mine  *drop records that are too short$' || fail "mine is not listed"
+"$sluice" stage help mine -j | jq -e '.options == [{ "name": "shortest",
+	"type": "0 to 4294967295", "default": "64", "help": "drop records of fewer bytes" }]' \
+	>/dev/null || fail "$("$sluice" stage help mine -j)"
+rm -r "$work/root/usr/lib"
+# every stage that is built in says what it does, and what its options are
+"$sluice" stage list -j | jq -e 'length >= 11 and all(.about != "" and
+	(.options | all(.help != null and (.type | length > 0))))' >/dev/null ||
+	fail "a stage without a description: $("$sluice" stage list -j)"
 cd - >/dev/null
 
 for page in "$work"/root/usr/share/man/man*/*; do
