@@ -32,6 +32,8 @@ static const struct {
 } verbs[] = {
 	{ "record", do_record, "receive a TCP stream and write it to an NVMe namespace" },
 	{ "show", do_show, "list the pipelines that run" },
+	{ "attach", do_attach, "attach a stage to a pipeline that runs, or replace one" },
+	{ "detach", do_detach, "detach a stage from a pipeline that runs" },
 	{ "stage", do_stage, "the stages: list, help, check, new" },
 	{ "doctor", do_doctor, "what kernel, NIC, NVMe and privileges lack, and the remedy" },
 	{ "help", do_help, "this text, or that of a verb" },

@@ -173,6 +173,34 @@ int pin_link(struct bpf_link *link, const char *prefix)
 	return pin_fd_name(bpf_link__fd(link), prefix, "link");
 }
 
+int pin_get(const char *prefix, const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s-%s", folder, prefix, name);
+	return bpf_obj_get(path);
+}
+
+void pin_list(const char *name, char *text, size_t size)
+{
+	DIR *dir = folder[0] ? opendir(folder) : NULL;
+	size_t used = 0, len = strlen(name);
+	struct dirent *e;
+
+	text[0] = '\0';
+	while (dir && (e = readdir(dir)) && used < size) {
+		size_t n = strlen(e->d_name);
+
+		if (n <= len + 1 || e->d_name[n - len - 1] != '-' ||
+		    strcmp(e->d_name + n - len, name))
+			continue;
+		used += snprintf(text + used, size - used, "%s%.*s", used ? ", " : "",
+				 (int)(n - len - 1), e->d_name);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* Count what is pinned as PREFIX-..., and remove it */
 static unsigned int pins_of(const char *prefix, bool remove)
 {

@@ -4,10 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "output.h"
+#include "pin.h"
 #include "pipeline.h"
 
 int pipeline_write(const char *folder, int ring_fd)
@@ -46,6 +48,32 @@ int pipeline_read(const char *folder, struct pipeline_info *info)
 	ret = bpf_map_lookup_elem(fd, &key, info);
 	close(fd);
 	return ret ? -1 : 0;
+}
+
+int pipeline_ring(const char *name)
+{
+	int pidfd, fd = -1;
+	struct pipeline_info info;
+	bool denied = false;
+	char folder[256];
+
+	snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
+	if (pipeline_read(folder, &info))
+		return error("no pipeline '%s' runs; 'sluice show' lists them", name);
+	pidfd = syscall(SYS_pidfd_open, info.pid, 0);
+	/* is it still that process, now that its number cannot become another's? */
+	if (pidfd >= 0 && pipeline_alive(&info)) {
+		fd = syscall(SYS_pidfd_getfd, pidfd, info.ring_fd, 0);
+		denied = fd < 0 && errno == EPERM;
+	}
+	if (pidfd >= 0)
+		close(pidfd);
+	if (fd >= 0)
+		return fd;
+	if (denied)
+		return error("taking the ring of pipeline '%s' (process %u) is not permitted; run as root",
+			     name, info.pid);
+	return error("pipeline '%s' (process %u) has ended", name, info.pid);
 }
 
 /* When process @pid was started, CLOCK_BOOTTIME in nanoseconds; -1: no such */

@@ -138,36 +138,39 @@ static struct json_object *objects_json(const char *folder)
 	return list;
 }
 
-static struct json_object *counters_of_pin(const char *folder, const char *pin)
+/* What a map of a stage's, which is pinned as @pin, tells of it */
+static void add_map(struct json_object *stage, const char *folder, const char *pin)
 {
 	struct json_object *counters;
+	const char *ended;
 	char path[768];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, pin);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
-		return NULL;
+		return;
 	counters = stage_counters_json(fd);
+	if (counters)
+		json_object_object_add(stage, "counters", counters);
+	ended = stage_exit_text(fd);
+	if (ended)
+		json_add_str(stage, "ended", ended);
 	close(fd);
-	return counters;
 }
 
-/* A stage is what has pinned a map of verdicts: STAGE-map-NAME_verdicts */
-static void add_stage(struct json_object *list, const char *folder, const char *pin)
+/* A stage is what has pinned STAGE-link; its maps are STAGE-map-NAME */
+static void add_stage(struct json_object *list, const char *folder,
+		      struct dirent **pins, int nr, const char *link)
 {
-	const char *map = strstr(pin, "-map-");
-	struct json_object *obj, *counters;
+	size_t len = strlen(link) - strlen("-link");
+	struct json_object *obj = json_object_new_object();
 
-	if (!map || !strstr(map, "_verdicts"))
-		return;
-	counters = counters_of_pin(folder, pin);
-	if (!counters)
-		return;
-	obj = json_object_new_object();
-	json_object_object_add(obj, "name",
-			       json_object_new_string_len(pin, map - pin));
-	json_object_object_add(obj, "counters", counters);
+	json_object_object_add(obj, "name", json_object_new_string_len(link, len));
+	for (int i = 0; i < nr; i++)
+		if (!strncmp(pins[i]->d_name, link, len) &&
+		    !strncmp(pins[i]->d_name + len, "-map-", strlen("-map-")))
+			add_map(obj, folder, pins[i]->d_name);
 	json_object_array_add(list, obj);
 }
 
@@ -175,12 +178,16 @@ static struct json_object *stages_json(const char *folder)
 {
 	struct json_object *list = json_object_new_array();
 	struct dirent **pins;
-	int nr = scandir(folder, &pins, NULL, alphasort);
+	int nr = scandir(folder, &pins, NULL, alphasort), i;
 
-	for (int i = 0; i < nr; i++) {
-		add_stage(list, folder, pins[i]->d_name);
-		free(pins[i]);
+	for (i = 0; i < nr; i++) {
+		const char *end = strrchr(pins[i]->d_name, '-');
+
+		if (end && end > pins[i]->d_name && !strcmp(end, "-link"))
+			add_stage(list, folder, pins, nr, pins[i]->d_name);
 	}
+	for (i = 0; i < nr; i++)
+		free(pins[i]);
 	if (nr >= 0)
 		free(pins);
 	return list;
@@ -227,10 +234,16 @@ static void print_stages(struct json_object *list)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		struct json_object *c = json_object_object_get(o, "counters");
+		struct json_object *ended = json_object_object_get(o, "ended");
 
-		printf("  stage %-12s next %s, drop %s, write %s records\n",
-		       json_object_get_string(json_object_object_get(o, "name")),
-		       counter(c, "next"), counter(c, "drop"), counter(c, "write"));
+		printf("  stage %-12s",
+		       json_object_get_string(json_object_object_get(o, "name")));
+		if (c)
+			printf(" next %s, drop %s, write %s records",
+			       counter(c, "next"), counter(c, "drop"), counter(c, "write"));
+		if (ended)
+			printf("%s %s", c ? ";" : "", json_object_get_string(ended));
+		printf("\n");
 	}
 }
 

@@ -7,6 +7,8 @@
 
 int do_record(int argc, char **argv);
 int do_show(int argc, char **argv);
+int do_attach(int argc, char **argv);
+int do_detach(int argc, char **argv);
 int do_stage(int argc, char **argv);
 int do_doctor(int argc, char **argv);
 
