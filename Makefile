@@ -36,7 +36,7 @@ $(error $(problem). Install newer libraries, or let 'make demo' build in a Debia
 endif
 endif
 
-WARN	:= -Wall -Wextra -Wmissing-prototypes -Wstrict-prototypes
+WARN	:= -Wall -Wextra -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS	?= -O2 -g
 ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ikernel/include/uapi -I$(BUILD)/skel -Iloader \
 	$(shell $(PKG_CONFIG) --cflags libbpf liburing libxdp blkid json-c libmnl libcap)

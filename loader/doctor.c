@@ -2,6 +2,7 @@
 /* doctor: each thing that a pipeline needs, yes or no, and the remedy. */
 #include <bpf/btf.h>
 #include <errno.h>
+#include <limits.h>
 #include <liburing.h>
 #include <net/if.h>
 #include <stdarg.h>
@@ -33,9 +34,10 @@ struct doctor_options {
 
 #define OPT(field)	offsetof(struct doctor_options, field)
 static const struct option_desc options[] = {
-	{ "dev", 'd', OPT_STRING, OPT(dev), "IF", "look at this interface, too", false },
-	{ "queue", 0, OPT_NUMBER, OPT(queue), "N", "and this receive queue of it", false },
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV", "look at this namespace, too", false },
+	{ "dev", 'd', OPT_STRING, OPT(dev), "IF", "look at this interface, too" },
+	{ "queue", 0, OPT_NUMBER, OPT(queue), "N", "and this receive queue of it",
+	  .max = UINT_MAX },
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV", "look at this namespace, too" },
 	{ }
 };
 

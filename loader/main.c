@@ -10,7 +10,9 @@
 #include <string.h>
 #include <xdp/libxdp.h>
 
+#include "options.h"
 #include "output.h"
+#include "suggest.h"
 #include "verbs.h"
 
 #define SLUICE_VERSION	"0.1"
@@ -19,9 +21,22 @@ static int do_help(int argc, char **argv);
 
 static int do_version(int argc, char **argv)
 {
-	(void)argc;
-	(void)argv;
-	printf("sluice %s\nlibbpf %s\n", SLUICE_VERSION, libbpf_version_string());
+	static const struct verb_desc verb = {
+		"version", "", "Print the versions of sluice and its libraries.", NULL,
+	};
+	int ret = options_parse(&verb, NULL, argc, argv);
+	struct json_object *obj;
+
+	if (ret < 0)
+		return ret == -2 ? 0 : EXIT_USAGE;
+	if (json_output) {
+		obj = json_object_new_object();
+		json_add_str(obj, "sluice", SLUICE_VERSION);
+		json_add_str(obj, "libbpf", libbpf_version_string());
+		json_print(obj);
+	} else {
+		printf("sluice %s\nlibbpf %s\n", SLUICE_VERSION, libbpf_version_string());
+	}
 	return 0;
 }
 
@@ -44,26 +59,44 @@ static const struct {
 
 static int run_verb(const char *name, int argc, char **argv)
 {
-	for (size_t i = 0; i < NR_VERBS; i++)
+	struct suggest s = SUGGEST(name);
+
+	for (size_t i = 0; i < NR_VERBS; i++) {
 		if (!strcmp(verbs[i].name, name))
 			return verbs[i].run(argc, argv);
-	error("no verb '%s'; see 'sluice help'", name);
+		suggest_try(&s, verbs[i].name);
+	}
+	error("no verb '%s'; %s", name,
+	      suggest_text(&s, "", "'sluice help' lists them"));
 	return EXIT_USAGE;
 }
 
-static int do_help(int argc, char **argv)
+static int help_all(void)
 {
-	if (argc > 1 && strcmp(argv[1], "help")) {
-		char *args[] = { argv[1], (char *)"--help", NULL };
-
-		return run_verb(argv[1], 2, args);
-	}
 	printf("Usage: sluice VERB [OPTIONS]\n\n"
 	       "Moves data between a NIC and NVMe without copying it.\n\n");
 	for (size_t i = 0; i < NR_VERBS; i++)
 		printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
 	printf("\n'sluice VERB --help' tells more; sluice(8) all of it.\n");
 	return 0;
+}
+
+static int do_help(int argc, char **argv)
+{
+	static const struct verb_desc verb = {
+		"help", "[VERB]", "List the verbs, or what one of them takes.", NULL,
+	};
+	int first = options_parse(&verb, NULL, argc, argv);
+	char *args[] = { NULL, (char *)"--help", NULL };
+
+	if (first < 0)
+		return first == -2 ? 0 : EXIT_USAGE;
+	if (options_args(&verb, argc, argv, first, 0, 1))
+		return EXIT_USAGE;
+	if (first == argc)
+		return help_all();
+	args[0] = argv[first];
+	return run_verb(args[0], 2, args);
 }
 
 /* What libbpf says matters when something fails, not before */
@@ -81,17 +114,29 @@ static int print_libxdp(enum libxdp_print_level level, const char *fmt, va_list 
 	return vfprintf(stderr, fmt, ap);
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	libbpf_set_print(print_libbpf);
-	libxdp_set_print(print_libxdp);
 	if (argc < 2) {
-		do_help(0, NULL);
+		help_all();
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
-		return do_help(0, NULL);
+		return help_all();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return do_version(0, NULL);
+		return do_version(1, argv);
 	return run_verb(argv[1], argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	int ret;
+
+	output_open();
+	libbpf_set_print(print_libbpf);
+	libxdp_set_print(print_libxdp);
+	ret = run(argc, argv);
+	/* an answer that nobody got is a failure */
+	if (output_close() && !ret)
+		ret = 1;
+	return ret;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,25 +8,109 @@
 
 #include "options.h"
 #include "output.h"
+#include "suggest.h"
 
-#define MAX_OPTIONS	32
+#define MAX_OPTIONS	48
+#define HELP_WIDTH	80
+#define HELP_INDENT	30
 
 static const struct option_desc common[] = {
-	{ "json", 'j', OPT_FLAG, 0, NULL, "results as JSON", false },
-	{ "quiet", 'q', OPT_FLAG, 0, NULL, "errors only, no progress", false },
-	{ "help", 'h', OPT_FLAG, 0, NULL, "this text", false },
+	{ .name = "json", .letter = 'j', .help = "results as JSON" },
+	{ .name = "quiet", .letter = 'q', .help = "errors only, no progress" },
+	{ .name = "help", .letter = 'h', .help = "this text" },
 	{ }
 };
 
+/*
+ * Help
+ */
+
+/* @text in words, in the columns from HELP_INDENT on; @column is where we are */
+static void help_wrap(const char *text, int column)
+{
+	while (*text) {
+		int len = strcspn(text, " ");
+
+		if (column < HELP_INDENT || column + 1 + len > HELP_WIDTH) {
+			if (column >= HELP_INDENT)
+				printf("\n");
+			column = printf("%*s", column < HELP_INDENT ?
+					HELP_INDENT - column : HELP_INDENT, "");
+			column = HELP_INDENT;
+		} else {
+			column += printf(" ");
+		}
+		column += printf("%.*s", len, text);
+		text += len + strspn(text + len, " ");
+	}
+	printf("\n");
+}
+
+/* "a|b|c" */
+static const char *values_text(const struct option_desc *o)
+{
+	static char text[256];
+	int i, len = 0;
+
+	for (i = 0; o->values[i]; i++)
+		len += snprintf(text + len, sizeof(text) - len, "%s%s",
+				i ? "|" : "", o->values[i]);
+	return text;
+}
+
+/* A power of 1024 as people write it */
+static const char *size_text(unsigned long long v, char *buf, size_t size)
+{
+	static const char units[] = " KMG";
+	int u = 0;
+
+	while (v && !(v % 1024) && u < 3) {
+		v /= 1024;
+		u++;
+	}
+	snprintf(buf, size, u ? "%llu%c" : "%llu", v, units[u]);
+	return buf;
+}
+
+/* "512 to 64K", or "" if every number will do */
+static const char *range_text(const struct option_desc *o)
+{
+	static char text[80];
+	char min[32], max[32];
+
+	text[0] = '\0';
+	if (o->kind == OPT_SIZE && o->max)
+		snprintf(text, sizeof(text), "%s to %s",
+			 size_text(o->min, min, sizeof(min)),
+			 size_text(o->max, max, sizeof(max)));
+	else if (o->kind == OPT_NUMBER && o->max)
+		snprintf(text, sizeof(text), "%llu to %llu", o->min, o->max);
+	return text;
+}
+
 static void help_option(const struct option_desc *o)
 {
-	char left[64], letter[8] = "    ";
+	char letter[8] = "    ", text[512];
+	const char *range = range_text(o);
+	int column, len;
 
 	if (o->letter)
 		snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-	snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name,
-		 o->arg ? " " : "", o->arg ?: "");
-	printf("  %-32s %s%s\n", left, o->help, o->required ? " (required)" : "");
+	column = printf("  %s--%s%s%s", letter, o->name, o->arg ? " " : "",
+			o->kind == OPT_ENUM ? values_text(o) : o->arg ?: "");
+	len = snprintf(text, sizeof(text), "%s", o->help);
+	/* what an int can be is the program's limit, not the thing's */
+	if (range[0] && o->max != UINT_MAX)
+		len += snprintf(text + len, sizeof(text) - len, ", %s", range);
+	if (o->required)
+		snprintf(text + len, sizeof(text) - len, " (required)");
+	else if (o->def)
+		snprintf(text + len, sizeof(text) - len, " (default: %s)", o->def);
+	if (column >= HELP_INDENT) {
+		printf("\n");
+		column = 0;
+	}
+	help_wrap(text, column);
 }
 
 void options_help(const struct verb_desc *verb)
@@ -41,13 +125,20 @@ void options_help(const struct verb_desc *verb)
 		help_option(o);
 }
 
+/*
+ * Values
+ */
+
 static int parse_number(const char *text, bool size, unsigned long long *value)
 {
 	char *end;
 
+	/* strtoull() takes blanks and signs */
+	if (!isdigit((unsigned char)*text))
+		return -1;
 	errno = 0;
 	*value = strtoull(text, &end, 0);
-	if (errno || end == text || *text == '-')
+	if (errno)
 		return -1;
 	if (size && *end) {
 		const char *units = "KMG", *u = strchr(units, *end);
@@ -61,6 +152,36 @@ static int parse_number(const char *text, bool size, unsigned long long *value)
 	return *end ? -1 : 0;
 }
 
+static int set_number(const struct option_desc *o, void *value, const char *arg)
+{
+	bool size = o->kind == OPT_SIZE;
+	unsigned long long v;
+
+	if (parse_number(arg, size, &v))
+		return error("--%s '%s' is no number%s", o->name, arg,
+			     size ? "; give bytes, or 64K, 16M, 1G" : "");
+	if (o->max && (v < o->min || v > o->max))
+		return error("--%s %s is out of range; it goes from %s", o->name, arg,
+			     range_text(o));
+	*(unsigned long long *)value = v;
+	return 0;
+}
+
+static int set_enum(const struct option_desc *o, void *value, const char *arg)
+{
+	struct suggest s = SUGGEST(arg);
+
+	for (int i = 0; o->values[i]; i++) {
+		if (!strcmp(o->values[i], arg)) {
+			*(int *)value = i;
+			return 0;
+		}
+		suggest_try(&s, o->values[i]);
+	}
+	return error("--%s '%s' is none of %s%s%s", o->name, arg, values_text(o),
+		     s.best ? "; " : "", suggest_text(&s, "", ""));
+}
+
 static int set_value(const struct option_desc *o, void *values, const char *arg)
 {
 	void *value = (char *)values + o->offset;
@@ -71,14 +192,16 @@ static int set_value(const struct option_desc *o, void *values, const char *arg)
 		*(bool *)value = true;
 		return 0;
 	case OPT_STRING:
+		if (!*arg)
+			return error("--%s is empty; give it a value, %s", o->name,
+				     o->arg);
 		*(const char **)value = arg;
 		return 0;
 	case OPT_NUMBER:
 	case OPT_SIZE:
-		if (!parse_number(arg, o->kind == OPT_SIZE, value))
-			return 0;
-		return error("--%s %s is no number%s", o->name, arg,
-			     o->kind == OPT_SIZE ? "; give bytes, or 64K, 16M, 1G" : "");
+		return set_number(o, value, arg);
+	case OPT_ENUM:
+		return set_enum(o, value, arg);
 	case OPT_LIST:
 		if (list->nr == OPTION_LIST_MAX)
 			return error("--%s is given more than %d times", o->name,
@@ -89,9 +212,21 @@ static int set_value(const struct option_desc *o, void *values, const char *arg)
 	return -1;
 }
 
-static int set_common(int i)
+/*
+ * The command line
+ */
+
+struct parse {
+	const struct verb_desc	*verb;
+	void			*values;
+	int			argc, next;	/* argv[next] comes next */
+	char			**argv;
+	bool			seen[MAX_OPTIONS];
+};
+
+static int set_common(const struct verb_desc *verb, const struct option_desc *o)
 {
-	switch (common[i].letter) {
+	switch (o->letter) {
 	case 'j':
 		json_output = true;
 		return 0;
@@ -99,86 +234,186 @@ static int set_common(int i)
 		quiet = true;
 		return 0;
 	}
+	options_help(verb);
 	return -2;
 }
 
-static int check_required(const struct verb_desc *verb, const bool *seen)
+static const struct option_desc *find_in(const struct option_desc *o,
+					 const char *name, size_t len, char letter)
 {
+	for (; o && o->name; o++)
+		if (name ? strlen(o->name) == len && !memcmp(o->name, name, len) :
+			   letter && o->letter == letter)
+			return o;
+	return NULL;
+}
+
+static const struct option_desc *find_long(const struct verb_desc *verb,
+					   const char *name, size_t len)
+{
+	return find_in(verb->options, name, len, 0) ?: find_in(common, name, len, 0);
+}
+
+static int unknown_option(const struct verb_desc *verb, const char *name, size_t len)
+{
+	char typed[64], all[64];
+	struct suggest s = SUGGEST(typed);
+	const struct option_desc *o;
+
+	snprintf(typed, sizeof(typed), "%.*s", (int)len, name);
+	for (o = verb->options; o && o->name; o++)
+		suggest_try(&s, o->name);
+	for (o = common; o->name; o++)
+		suggest_try(&s, o->name);
+	snprintf(all, sizeof(all), "'sluice %s --help' lists them", verb->name);
+	return error("%s has no option --%.*s; %s", verb->name, (int)len, name,
+		     suggest_text(&s, "--", all));
+}
+
+/* "--force", where a value should be, is the next option */
+static bool is_option(const struct verb_desc *verb, const char *arg)
+{
+	return !strncmp(arg, "--", 2) &&
+	       (!arg[2] || find_long(verb, arg + 2, strcspn(arg + 2, "=")));
+}
+
+/* @value is what stood with the option, or NULL */
+static int apply(struct parse *p, const struct option_desc *o, const char *value)
+{
+	if (find_in(common, o->name, strlen(o->name), 0) == o)
+		return set_common(p->verb, o);
+	if (o->kind != OPT_FLAG && !value) {
+		if (p->next == p->argc || is_option(p->verb, p->argv[p->next]))
+			return error("--%s needs a value, %s; see 'sluice %s --help'",
+				     o->name, o->arg, p->verb->name);
+		value = p->argv[p->next++];
+	}
+	p->seen[o - p->verb->options] = true;
+	return set_value(o, p->values, value);
+}
+
+/* --no-NAME of a flag */
+static bool clear_flag(struct parse *p, const char *name)
+{
+	const struct option_desc *o;
+
+	if (strncmp(name, "no-", 3))
+		return false;
+	o = find_in(p->verb->options, name + 3, strlen(name + 3), 0);
+	if (!o || o->kind != OPT_FLAG)
+		return false;
+	*(bool *)((char *)p->values + o->offset) = false;
+	return true;
+}
+
+static int parse_long(struct parse *p, const char *name)
+{
+	size_t len = strcspn(name, "=");
+	const struct option_desc *o = find_long(p->verb, name, len);
+
+	if (!o)
+		return clear_flag(p, name) ? 0 : unknown_option(p->verb, name, len);
+	if (o->kind == OPT_FLAG && name[len])
+		return error("--%s takes no value, here '%s'", o->name, name + len + 1);
+	return apply(p, o, name[len] ? name + len + 1 : NULL);
+}
+
+/* "-jq", "-d eth0", "-deth0" */
+static int parse_short(struct parse *p, const char *letters)
+{
+	const struct option_desc *o;
+	int ret;
+
+	for (; *letters; letters++) {
+		o = find_in(p->verb->options, NULL, 0, *letters) ?:
+		    find_in(common, NULL, 0, *letters);
+		if (!o)
+			return error("%s has no option -%.1s; see 'sluice %s --help'",
+				     p->verb->name, letters, p->verb->name);
+		if (o->kind != OPT_FLAG)
+			return apply(p, o, letters[1] ? letters + 1 : NULL);
+		ret = apply(p, o, NULL);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+/* Arguments go to the end of argv, in their order; the index of the first */
+static int parse_argv(struct parse *p)
+{
+	char **args = calloc(p->argc + 1, sizeof(*args));
+	bool only_args = false;
+	int nr = 0, ret = 0;
+
+	while (args && !ret && p->next < p->argc) {
+		char *arg = p->argv[p->next++];
+
+		if (only_args || arg[0] != '-' || !arg[1])
+			args[nr++] = arg;
+		else if (!strcmp(arg, "--"))
+			only_args = true;
+		else if (arg[1] == '-')
+			ret = parse_long(p, arg + 2);
+		else
+			ret = parse_short(p, arg + 1);
+	}
+	for (int i = 0; args && i < nr; i++)
+		p->argv[p->argc - nr + i] = args[i];
+	free(args);
+	return ret ?: p->argc - nr;
+}
+
+static int set_defaults(const struct verb_desc *verb, void *values)
+{
+	const struct option_desc *o;
+
+	for (o = verb->options; o && o->name; o++)
+		if (o->def && set_value(o, values, o->def))
+			return -1;
+	return 0;
+}
+
+static int check_required(const struct parse *p)
+{
+	const struct verb_desc *verb = p->verb;
 	int i;
 
 	for (i = 0; verb->options && verb->options[i].name; i++)
-		if (verb->options[i].required && !seen[i])
+		if (verb->options[i].required && !p->seen[i])
 			return error("%s needs --%s %s; see 'sluice %s --help'",
 				     verb->name, verb->options[i].name,
 				     verb->options[i].arg, verb->name);
 	return 0;
 }
 
-/* What getopt_long() wants to know; an option is 256 + its number to it */
-struct getopt_tables {
-	struct option	longs[MAX_OPTIONS + 1];
-	char		shorts[2 * MAX_OPTIONS + 1];
-	char		letters[MAX_OPTIONS + 1];
-	int		nr;
-};
-
-static void add_options(struct getopt_tables *t, const struct option_desc *o)
+int options_args(const struct verb_desc *verb, int argc, char **argv, int first,
+		 int min, int max)
 {
-	for (; o && o->name; o++, t->nr++) {
-		bool has_arg = o->kind != OPT_FLAG;
-
-		t->longs[t->nr] = (struct option) { o->name, has_arg, NULL, 256 + t->nr };
-		t->letters[t->nr] = o->letter;
-		if (!o->letter)
-			continue;
-		strncat(t->shorts, &o->letter, 1);
-		if (has_arg)
-			strcat(t->shorts, ":");
-	}
-}
-
-/* The number of the next option, -1 at the end, -2 after an error message */
-static int next_option(const struct getopt_tables *t, const char *verb,
-		       int argc, char **argv)
-{
-	int c = getopt_long(argc, argv, t->shorts, t->longs, NULL), i;
-
-	if (c == -1)
-		return -1;
-	if (c >= 256)
-		return c - 256;
-	for (i = 0; i < t->nr && c != '?'; i++)
-		if (t->letters[i] == c)
-			return i;
-	error("unknown or incomplete option '%s'; see 'sluice %s --help'",
-	      argv[optind - 1], verb);
-	return -2;
+	if (argc - first > max)
+		return error("%s: '%s' is one argument too many; see 'sluice %s --help'",
+			     verb->name, argv[first + max], verb->name);
+	if (argc - first < min)
+		return error("%s needs %s; see 'sluice %s --help'", verb->name,
+			     verb->args, verb->name);
+	return 0;
 }
 
 int options_parse(const struct verb_desc *verb, void *values, int argc, char **argv)
 {
-	struct getopt_tables t = { };
-	bool seen[MAX_OPTIONS] = { };
-	int nr_own, i;
+	struct parse p = {
+		.verb = verb, .values = values, .argc = argc, .argv = argv, .next = 1,
+	};
+	int first;
 
-	add_options(&t, verb->options);
-	nr_own = t.nr;
-	add_options(&t, common);
-
-	optind = 1;
-	opterr = 0;
-	while ((i = next_option(&t, verb->name, argc, argv)) >= 0) {
-		if (i >= nr_own) {
-			if (!set_common(i - nr_own))
-				continue;
-			options_help(verb);
-			return -2;
-		}
-		if (set_value(&verb->options[i], values, optarg))
-			return -1;
-		seen[i] = true;
-	}
-	if (i == -2 || check_required(verb, seen))
+	if (set_defaults(verb, values))
 		return -1;
-	return optind;
+	first = parse_argv(&p);
+	if (first < 0)
+		return first;
+	if (check_required(&p))
+		return -1;
+	if (!verb->args[0] && options_args(verb, argc, argv, first, 0, 0))
+		return -1;
+	return first;
 }

@@ -7,11 +7,12 @@
 #include <stddef.h>
 
 enum option_kind {
-	OPT_FLAG,	/* bool */
+	OPT_FLAG,	/* bool; --no-NAME takes it back */
 	OPT_STRING,	/* const char * */
 	OPT_NUMBER,	/* unsigned long long; 0x and 0 as in C */
 	OPT_SIZE,	/* the same, with K, M or G for powers of 1024 */
 	OPT_LIST,	/* struct option_list: may be given more than once */
+	OPT_ENUM,	/* int: which of .values it is */
 };
 
 #define OPTION_LIST_MAX	16
@@ -21,6 +22,10 @@ struct option_list {
 	unsigned int	nr;
 };
 
+/*
+ * What the value is can be read from the name of the argument: IF is an
+ * interface, DEV a namespace, FILE a file.
+ */
 struct option_desc {
 	const char		*name;		/* long; NULL ends the table */
 	char			letter;		/* or 0 */
@@ -29,19 +34,28 @@ struct option_desc {
 	const char		*arg;		/* its name in the help */
 	const char		*help;
 	bool			required;
+	const char		*def;		/* what it is if not given, or NULL */
+	unsigned long long	min, max;	/* of a number or size; max 0: none */
+	const char * const	*values;	/* OPT_ENUM: ends with NULL */
 };
 
 struct verb_desc {
 	const char		 *name;
 	const char		 *args;		/* after the options, or "" */
-	const char		 *help;		/* one line */
+	const char		 *help;		/* lines of 80 columns */
 	const struct option_desc *options;
 };
 
-/* Also understood by every verb: -j, -q, -h.  Returns the index of the first
- * argument, -1 after an error, -2 after --help.
+/*
+ * Set @values from the defaults and the command line.  Also understood by every
+ * verb: -j, -q, -h.  Returns the index of the first argument, -1 after an error,
+ * -2 after --help.  Options may stand behind arguments: argv is sorted for that.
  */
 int options_parse(const struct verb_desc *verb, void *values, int argc, char **argv);
 void options_help(const struct verb_desc *verb);
+
+/* That there are @min to @max arguments from @first on; 0, -1 after an error */
+int options_args(const struct verb_desc *verb, int argc, char **argv, int first,
+		 int min, int max);
 
 #endif

@@ -1,21 +1,74 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdarg.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "output.h"
 
+#define LINE_MAX_BYTES	1000
+#define LINE_HEAD	600
+#define LINE_TAIL	300
+
 bool json_output;
 bool quiet;
 static bool progress_shown;
 
+/* Bytes of the UTF-8 character at @s, 0 if it is none or controls a terminal */
+static size_t printable(const unsigned char *s)
+{
+	size_t len = s[0] < 0x80 ? 1 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+
+	if (s[0] < ' ' || s[0] == 0x7f || (s[0] >= 0x80 && s[0] < 0xc2) || s[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < len; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	/* U+0080 to U+009f are control characters, too */
+	return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : len;
+}
+
+/* What a user gave may be in it: whatever that is, it stays one line */
+static void put_text(const char *text, size_t len)
+{
+	const unsigned char *s = (const unsigned char *)text, *end = s + len;
+
+	while (s < end) {
+		size_t n = printable(s);
+
+		if (n)
+			fwrite(s, 1, n, stderr);
+		else
+			fprintf(stderr, "\\x%02x", *s);
+		s += n ?: 1;
+	}
+}
+
 static void line(const char *fmt, va_list ap)
 {
+	size_t len;
+	char *text;
+
+	if (vasprintf(&text, fmt, ap) < 0)
+		return;
+	len = strlen(text);
 	progress_end();
+	flockfile(stderr);
 	fputs("sluice: ", stderr);
-	vfprintf(stderr, fmt, ap);
+	/* what is to be done is at the end, and worth more than the middle */
+	if (len > LINE_MAX_BYTES) {
+		put_text(text, LINE_HEAD);
+		fputs(" ... ", stderr);
+		put_text(text + len - LINE_TAIL, LINE_TAIL);
+	} else {
+		put_text(text, len);
+	}
 	fputc('\n', stderr);
+	funlockfile(stderr);
+	free(text);
 }
 
 int error(const char *fmt, ...)
@@ -26,6 +79,28 @@ int error(const char *fmt, ...)
 	line(fmt, ap);
 	va_end(ap);
 	return -1;
+}
+
+void output_open(void)
+{
+	/* not writable as stdout: that nothing can be said has to be noticed */
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_WRONLY };
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+			_exit(1);
+}
+
+int output_close(void)
+{
+	int saved = 0;
+
+	errno = 0;
+	if (fflush(stdout) || ferror(stdout))
+		saved = errno ?: EIO;
+	if (saved)
+		return error("writing to standard output: %s", strerror(saved));
+	return 0;
 }
 
 void note(const char *fmt, ...)

@@ -9,6 +9,11 @@
 extern bool json_output;	/* -j */
 extern bool quiet;		/* -q: no progress, no notes */
 
+/* Before anything is opened: standard descriptors that are closed get /dev/null */
+void output_open(void);
+/* Has everything been written? 0, or -1 after an error message */
+int output_close(void);
+
 /* An error that names the thing, the value and the remedy; -1 for return */
 int error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For a person who watches; not with -q */

@@ -45,23 +45,34 @@ struct record_options {
 	unsigned long long	region_size;
 	unsigned long long	lba;
 	const char		*name;
-	const char		*xdp;
+	int			xdp;		/* enum xdp_use */
 	bool			force;
 };
+
+static const char * const xdp_modes[] = { "native", "skb", "off", NULL };
 
 #define OPT(field)	offsetof(struct record_options, field)
 static const struct option_desc options[] = {
 	{ "dev", 'd', OPT_STRING, OPT(dev), "IF", "interface to receive on", true },
-	{ "queue", 0, OPT_NUMBER, OPT(queue), "N", "its receive queue", true },
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV", "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
-	{ "listen", 'l', OPT_STRING, OPT(listen), "ADDR:PORT", "where to accept the stream", true },
-	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE", "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order", false },
-	{ "record-size", 0, OPT_SIZE, OPT(record_size), "BYTES", "what stages decide about at a time (4K)", false },
-	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES", "memory shared by NIC and NVMe (64M)", false },
-	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write (0)", false },
-	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT " (record)", false },
-	{ "xdp", 0, OPT_STRING, OPT(xdp), "MODE", "native, skb or off (native)", false },
-	{ "force", 'f', OPT_FLAG, OPT(force), NULL, "overwrite a file system or partition table", false },
+	{ "queue", 0, OPT_NUMBER, OPT(queue), "N", "its receive queue", true,
+	  .max = UINT_MAX },
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",
+	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
+	{ "listen", 'l', OPT_STRING, OPT(listen), "ADDR:PORT",
+	  "where to accept the stream", true },
+	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
+	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
+	{ "record-size", 0, OPT_SIZE, OPT(record_size), "BYTES",
+	  "what stages decide about at a time, 512 to 64K", .def = "4K" },
+	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES",
+	  "memory shared by NIC and NVMe", .def = "64M" },
+	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write", .def = "0" },
+	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
+	  .def = "record" },
+	{ "xdp", 0, OPT_ENUM, OPT(xdp), "MODE", "how XDP is attached",
+	  .def = "native", .values = xdp_modes },
+	{ "force", 'f', OPT_FLAG, OPT(force), NULL,
+	  "overwrite a file system or partition table" },
 	{ }
 };
 
@@ -78,7 +89,6 @@ struct record {
 	struct nvme_ns		ns;
 	int			nvme_fd;
 	unsigned int		ifindex;
-	enum xdp_use		xdp_use;
 	struct region		region;
 	struct stage		*stages[OPTION_LIST_MAX + 1];
 	unsigned int		nr_stages;
@@ -102,18 +112,6 @@ static long long elapsed_ns(const struct timespec *since)
 	       now.tv_nsec - since->tv_nsec;
 }
 
-static int parse_xdp(struct record *rec)
-{
-	static const char * const modes[] = { "native", "skb", "off" };
-
-	for (int i = 0; i < 3; i++)
-		if (!strcmp(rec->opt.xdp, modes[i])) {
-			rec->xdp_use = i;
-			return 0;
-		}
-	return error("--xdp %s is none of native, skb and off", rec->opt.xdp);
-}
-
 /* Everything that can be told to be wrong before anything is touched */
 static int check_options(struct record *rec)
 {
@@ -122,8 +120,6 @@ static int check_options(struct record *rec)
 	const char *why;
 	int queues;
 
-	if (parse_xdp(rec))
-		return -1;
 	if (o->record_size && (o->record_size < 512 || o->record_size > 65536))
 		return error("--record-size %llu is not within 512 and 65536 bytes",
 			     o->record_size);
@@ -131,9 +127,6 @@ static int check_options(struct record *rec)
 	if (!rec->ifindex)
 		return -1;
 	queues = net_rx_queues(o->dev);
-	if (o->queue > UINT_MAX)
-		return error("--queue %llu is no queue of %s; 'ethtool -l %s' tells",
-			     o->queue, o->dev, o->dev);
 	if (queues >= 0 && o->queue >= (unsigned int)queues)
 		return error("--queue %llu: %s has %d; 'ethtool -l %s' tells, 'ethtool -L' adds",
 			     o->queue, o->dev, queues, o->dev);
@@ -212,8 +205,8 @@ static int open_network(struct record *rec)
 	rec->listen_fd = net_listen(rec->opt.listen, rcvbuf, &rec->port);
 	if (rec->listen_fd < 0)
 		return -1;
-	if (rec->xdp_use != XDP_USE_OFF) {
-		rec->xdp = xdp_open(rec->ifindex, rec->opt.dev, rec->xdp_use,
+	if (rec->opt.xdp != XDP_USE_OFF) {
+		rec->xdp = xdp_open(rec->ifindex, rec->opt.dev, rec->opt.xdp,
 				    rec->opt.queue, rec->port);
 		if (!rec->xdp)
 			return -1;
@@ -465,20 +458,12 @@ static int summary(const struct record *rec)
 int do_record(int argc, char **argv)
 {
 	struct record rec = {
-		.opt = {
-			.record_size = 4096, .region_size = 64 << 20,
-			.name = "record", .xdp = "native",
-		},
 		.nvme_fd = -1, .listen_fd = -1, .conn_fd = -1, .signal_fd = -1,
 	};
 	int ret = options_parse(&verb, &rec.opt, argc, argv);
 
 	if (ret < 0)
 		return ret == -2 ? 0 : EXIT_USAGE;
-	if (ret < argc) {
-		error("record takes no argument '%s'; see 'sluice record --help'", argv[ret]);
-		return EXIT_USAGE;
-	}
 	ret = record_open(&rec);
 	if (!ret)
 		ret = wait_connection(&rec);

@@ -300,10 +300,8 @@ int do_show(int argc, char **argv)
 
 	if (first < 0)
 		return first == -2 ? 0 : EXIT_USAGE;
-	if (argc - first > 1) {
-		error("show takes one name; see 'sluice show --help'");
+	if (options_args(&verb, argc, argv, first, 0, 1))
 		return EXIT_USAGE;
-	}
 	list = collect(first < argc ? argv[first] : NULL);
 	nr = json_object_array_length(list);
 	if (first < argc && !nr) {

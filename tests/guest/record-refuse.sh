@@ -19,7 +19,7 @@ nic 1500 on
 all=(--dev "$RX" --queue 1 --listen $rx_ip:8000)
 
 refused 'needs --dev' --queue 1
-refused "unknown or incomplete option '--nonsense'" --nonsense
+refused "record has no option --nonsense" --nonsense
 refused "no interface 'nope0'" --dev nope0 --queue 1 --nvme $dev --listen :1
 refused 'is no number' --dev "$RX" --queue x --nvme $dev --listen :1
 refused '/dev/null is no NVMe namespace' "${all[@]}" --nvme /dev/null
