@@ -12,6 +12,7 @@
 
 #include "options.h"
 #include "output.h"
+#include "pipeline.h"
 #include "suggest.h"
 #include "verbs.h"
 
@@ -50,6 +51,7 @@ static const struct {
 	{ "attach", do_attach, "attach a stage to a pipeline that runs, or replace one" },
 	{ "detach", do_detach, "detach a stage from a pipeline that runs" },
 	{ "stage", do_stage, "the stages: list, help, check, new" },
+	{ "stat", do_stat, "what the pipelines move, each second" },
 	{ "doctor", do_doctor, "what kernel, NIC, NVMe and privileges lack, and the remedy" },
 	{ "help", do_help, "this text, or that of a verb" },
 	{ "version", do_version, "the versions of sluice and its libraries" },
@@ -62,8 +64,11 @@ static int run_verb(const char *name, int argc, char **argv)
 	struct suggest s = SUGGEST(name);
 
 	for (size_t i = 0; i < NR_VERBS; i++) {
-		if (!strcmp(verbs[i].name, name))
+		if (!strcmp(verbs[i].name, name)) {
+			/* what a pipeline is called to others */
+			pipeline_set_kind(name);
 			return verbs[i].run(argc, argv);
+		}
 		suggest_try(&s, verbs[i].name);
 	}
 	error("no verb '%s'; %s", name,

@@ -123,6 +123,7 @@ void pin_close(void)
 {
 	if (!folder[0])
 		return;
+	pipeline_close();
 	remove_folder(folder);
 	/* the last one turns off the light */
 	rmdir(PIN_ROOT);

@@ -12,42 +12,92 @@
 #include "pin.h"
 #include "pipeline.h"
 
+static struct pipeline_info self;
+static int map_fd = -1;
+
+static int update(void)
+{
+	unsigned int key = 0;
+
+	if (map_fd < 0 || !bpf_map_update_elem(map_fd, &key, &self, 0))
+		return 0;
+	return error("map " PIPELINE_MAP ": %s", strerror(errno));
+}
+
+int pipeline_set_kind(const char *kind)
+{
+	snprintf(self.kind, sizeof(self.kind), "%s", kind);
+	return update();
+}
+
+int pipeline_add_ring(int ring_fd)
+{
+	if (self.nr_rings == PIPELINE_MAX_RINGS)
+		return error("a pipeline has no more than %d rings", PIPELINE_MAX_RINGS);
+	self.ring_fds[self.nr_rings++] = ring_fd;
+	return update();
+}
+
 int pipeline_write(const char *folder, int ring_fd)
 {
-	struct pipeline_info info = { .pid = getpid(), .ring_fd = ring_fd };
-	unsigned int key = 0;
 	struct timespec ts;
 	char path[256];
-	int fd, ret;
 
 	clock_gettime(CLOCK_BOOTTIME, &ts);
-	info.start_ns = ts.tv_sec * 1000000000ll + ts.tv_nsec;
-	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sluice_pipeline", sizeof(key),
-			    sizeof(info), 1, NULL);
-	if (fd < 0)
+	self.pid = getpid();
+	self.start_ns = ts.tv_sec * 1000000000ll + ts.tv_nsec;
+	self.nr_rings = 0;
+	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sluice_pipeline",
+				sizeof(unsigned int), sizeof(self), 1, NULL);
+	if (map_fd < 0)
 		return error("creating a BPF map: %s; it needs CAP_BPF, run as root",
 			     strerror(errno));
 	snprintf(path, sizeof(path), "%s/%s", folder, PIPELINE_MAP);
-	ret = bpf_map_update_elem(fd, &key, &info, 0) || bpf_obj_pin(fd, path);
-	if (ret)
+	if (!pipeline_add_ring(ring_fd)) {
+		if (!bpf_obj_pin(map_fd, path))
+			return 0;
 		error("%s: %s", path, strerror(errno));
-	close(fd);
-	return ret ? -1 : 0;
+	}
+	pipeline_close();
+	return -1;
+}
+
+void pipeline_close(void)
+{
+	if (map_fd >= 0)
+		close(map_fd);
+	map_fd = -1;
+}
+
+/* Another version's, or nobody's, may be of another size */
+static bool is_ours(int fd)
+{
+	struct bpf_map_info info = { };
+	__u32 len = sizeof(info);
+
+	return !bpf_map_get_info_by_fd(fd, &info, &len) &&
+	       info.type == BPF_MAP_TYPE_ARRAY &&
+	       info.key_size == sizeof(unsigned int) &&
+	       info.value_size == sizeof(struct pipeline_info);
 }
 
 int pipeline_read(const char *folder, struct pipeline_info *info)
 {
 	unsigned int key = 0;
-	char path[256];
-	int fd, ret;
+	char path[512];
+	int fd, ret = -1;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, PIPELINE_MAP);
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return -1;
-	ret = bpf_map_lookup_elem(fd, &key, info);
+	if (is_ours(fd))
+		ret = bpf_map_lookup_elem(fd, &key, info);
 	close(fd);
-	return ret ? -1 : 0;
+	if (ret || info->nr_rings > PIPELINE_MAX_RINGS)
+		return -1;
+	info->kind[sizeof(info->kind) - 1] = '\0';
+	return 0;
 }
 
 int pipeline_ring(const char *name)

@@ -5,15 +5,30 @@
 
 #include <stdbool.h>
 
+#define PIPELINE_MAX_RINGS	64
+
 struct pipeline_info {
 	unsigned int	pid;
-	int		ring_fd;	/* in that process */
+	unsigned int	nr_rings;
 	long long	start_ns;	/* CLOCK_BOOTTIME */
+	char		kind[16];	/* the verb that it is */
+	/* descriptors in that process; many have one */
+	union {
+		int	ring_fd;
+		int	ring_fds[PIPELINE_MAX_RINGS];
+	};
 };
 
 #define PIPELINE_MAP	"pipeline"
 
+/* What it is, before or after pipeline_write() */
+int pipeline_set_kind(const char *kind);
 int pipeline_write(const char *folder, int ring_fd);
+/* One more ring; 0, or -1 after an error message */
+int pipeline_add_ring(int ring_fd);
+/* It has no folder any more */
+void pipeline_close(void);
+
 /* 0, or -1 if there is none; says nothing */
 int pipeline_read(const char *folder, struct pipeline_info *info);
 /* A descriptor of the ring of the pipeline @name; -1 after an error message */

@@ -6,16 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-#include <linux/io_uring/unified.h>
 
 #include "options.h"
 #include "output.h"
 #include "pin.h"
 #include "pipeline.h"
 #include "stage.h"
+#include "stats.h"
 #include "verbs.h"
 
 static const struct verb_desc verb = {
@@ -86,34 +84,6 @@ static int get_object(const char *folder, const char *pin, struct object *o)
 		get_map(fd, o);
 	close(fd);
 	return o->type ? 0 : -1;
-}
-
-/* Its ring, through pidfd_getfd(): the control page is mapped from that */
-static int get_stats(const struct pipeline_info *info, struct io_unified_stats *stats)
-{
-	const struct io_unified_ctrl *ctrl;
-	int pidfd, fd = -1, ret = -1;
-
-	pidfd = syscall(SYS_pidfd_open, info->pid, 0);
-	if (pidfd >= 0)
-		fd = syscall(SYS_pidfd_getfd, pidfd, info->ring_fd, 0);
-	if (fd < 0)
-		goto out;
-	ctrl = mmap(NULL, sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, fd,
-		    IORING_MAP_OFF_UNIFIED_REGION);
-	if (ctrl == MAP_FAILED)
-		goto out;
-	if (ctrl->magic == IO_UNIFIED_MAGIC) {
-		*stats = ctrl->stats;
-		ret = 0;
-	}
-	munmap((void *)ctrl, sysconf(_SC_PAGESIZE));
-out:
-	if (fd >= 0)
-		close(fd);
-	if (pidfd >= 0)
-		close(pidfd);
-	return ret;
 }
 
 static struct json_object *objects_json(const char *folder)
@@ -206,7 +176,7 @@ static struct json_object *pipeline_json(const char *name)
 	if (!pipeline_read(folder, &info)) {
 		json_add_u64(obj, "pid", info.pid);
 		json_add_bool(obj, "running", pipeline_alive(&info));
-		if (!get_stats(&info, &s)) {
+		if (!stats_read(&info, &s)) {
 			json_add_u64(obj, "received_bytes", s.rx.bytes);
 			json_add_u64(obj, "dropped_bytes", s.dropped.bytes);
 			json_add_u64(obj, "written_bytes", s.written.bytes);

@@ -10,6 +10,7 @@ int do_show(int argc, char **argv);
 int do_attach(int argc, char **argv);
 int do_detach(int argc, char **argv);
 int do_stage(int argc, char **argv);
+int do_stat(int argc, char **argv);
 int do_doctor(int argc, char **argv);
 
 #endif

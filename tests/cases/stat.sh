@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# sluice stat: numbers that are known, as JSON lines, as a table in a terminal and
+# without one, and as OpenMetrics.
+. "$(dirname "$0")/../lib.sh"
+data 6144000
+machine -- tests/guest/stat.sh
+expect --drop DROP
+done_with_images
