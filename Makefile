@@ -17,6 +17,7 @@ Q	:= $(if $(V),,@)
 say	= $(if $(V),,@printf '  %-8s %s\n' $(1) $(2))
 
 CC	?= gcc
+CXX	?= g++
 CLANG	?= $(firstword $(shell command -v clang-19) clang)
 BPFTOOL	?= bpftool
 PKG_CONFIG ?= pkg-config
@@ -28,7 +29,7 @@ MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
 
 # what is used, and how old it may be
-LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40
+LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, tomlplusplus >= 3.2
 ifeq ($(filter clean uninstall help demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
@@ -48,7 +49,7 @@ STAGES	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_STAGE' bpf/*.bpf.c
 STAGEDIR ?= $(PREFIX)/lib/sluice/stages
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
-OBJS	:= $(patsubst loader/%.c,$(BUILD)/loader/%.o,$(wildcard loader/*.c))
+OBJS	:= $(patsubst loader/%,$(BUILD)/loader/%.o,$(basename $(wildcard loader/*.c loader/*.cc)))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(wildcard examples/*.c)))
 
 .PHONY: all install uninstall clean help vm-programs
@@ -93,9 +94,15 @@ $(BUILD)/loader/%.o: loader/%.c | $(SKELS) $(BUILD)/skel/stages.skel.h \
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
+# toml++ is headers and nothing else, as it is used here
+$(BUILD)/loader/%.o: loader/%.cc
+	$(call say,CXX,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) -fno-exceptions -fno-rtti -Iloader -MMD -MP -c $< -o $@
+
 $(BUILD)/sluice: $(OBJS)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CXX) $(CFLAGS) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/examples/%: examples/%.c
 	$(call say,CC,$@)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <xdp/libxdp.h>
 
+#include "config.h"
 #include "options.h"
 #include "output.h"
 #include "pipeline.h"
@@ -59,6 +60,11 @@ static const struct {
 
 #define NR_VERBS	(sizeof(verbs) / sizeof(verbs[0]))
 
+const char *verb_name(size_t nr)
+{
+	return nr < NR_VERBS ? verbs[nr].name : NULL;
+}
+
 static int run_verb(const char *name, int argc, char **argv)
 {
 	struct suggest s = SUGGEST(name);
@@ -82,7 +88,8 @@ static int help_all(void)
 	       "Moves data between a NIC and NVMe without copying it.\n\n");
 	for (size_t i = 0; i < NR_VERBS; i++)
 		printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
-	printf("\n'sluice VERB --help' tells more; sluice(8) all of it.\n");
+	printf("\n'sluice VERB --help' tells more; sluice(8) all of it. --config FILE\n"
+	       "takes what is not on the command line from a file.\n");
 	return 0;
 }
 
@@ -119,8 +126,32 @@ static int print_libxdp(enum libxdp_print_level level, const char *fmt, va_list 
 	return vfprintf(stderr, fmt, ap);
 }
 
+/* --config may stand in front of the verb; where that is */
+static int skip_config(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (!strncmp(argv[i], "--config=", 9))
+			options_config = argv[i] + 9;
+		else if (strcmp(argv[i], "--config"))
+			break;
+		else if (++i < argc)
+			options_config = argv[i];
+		else
+			return error("--config needs a value, FILE, and then a verb");
+	}
+	return i;
+}
+
 static int run(int argc, char **argv)
 {
+	int skip = skip_config(argc, argv) - 1;
+
+	if (skip < 0)
+		return EXIT_USAGE;
+	argc -= skip;
+	argv += skip;
 	if (argc < 2) {
 		help_all();
 		return EXIT_USAGE;
@@ -129,6 +160,11 @@ static int run(int argc, char **argv)
 		return help_all();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
 		return do_version(1, argv);
+	if (argv[1][0] == '-') {
+		error("'%s' is no verb; options stand behind one: sluice VERB [OPTIONS]",
+		      argv[1]);
+		return EXIT_USAGE;
+	}
 	return run_verb(argv[1], argc - 1, argv + 1);
 }
 
@@ -140,6 +176,7 @@ int main(int argc, char **argv)
 	libbpf_set_print(print_libbpf);
 	libxdp_set_print(print_libxdp);
 	ret = run(argc, argv);
+	config_free();
 	/* an answer that nobody got is a failure */
 	if (output_close() && !ret)
 		ret = 1;

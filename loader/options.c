@@ -2,19 +2,26 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "options.h"
 #include "output.h"
 #include "suggest.h"
+#include "verbs.h"
 
 #define MAX_OPTIONS	48
 #define HELP_WIDTH	80
 #define HELP_INDENT	30
 
+const char *options_config;
+
 static const struct option_desc common[] = {
+	{ .name = "config", .kind = OPT_STRING, .arg = "FILE",
+	  .help = "what is not given here, from its table of the verb's name" },
 	{ .name = "json", .letter = 'j', .help = "results as JSON" },
 	{ .name = "quiet", .letter = 'q', .help = "errors only, no progress" },
 	{ .name = "help", .letter = 'h', .help = "this text" },
@@ -129,6 +136,27 @@ void options_help(const struct verb_desc *verb)
  * Values
  */
 
+/* A file of options says what is wrong where, the command line only what */
+static const struct toml_item *item;
+
+static int __attribute__((format(printf, 2, 3)))
+bad_value(const struct option_desc *o, const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
+	va_end(ap);
+	if (item)
+		config_error(options_config, item, "%s %s", o->name, text ?: "");
+	else
+		error("--%s %s", o->name, text ?: "");
+	free(text);
+	return -1;
+}
+
 static int parse_number(const char *text, bool size, unsigned long long *value)
 {
 	char *end;
@@ -158,11 +186,11 @@ static int set_number(const struct option_desc *o, void *value, const char *arg)
 	unsigned long long v;
 
 	if (parse_number(arg, size, &v))
-		return error("--%s '%s' is no number%s", o->name, arg,
-			     size ? "; give bytes, or 64K, 16M, 1G" : "");
+		return bad_value(o, "'%s' is no number%s", arg,
+				 size ? "; give bytes, or 64K, 16M, 1G" : "");
 	if (o->max && (v < o->min || v > o->max))
-		return error("--%s %s is out of range; it goes from %s", o->name, arg,
-			     range_text(o));
+		return bad_value(o, "%s is out of range; it goes from %s", arg,
+				 range_text(o));
 	*(unsigned long long *)value = v;
 	return 0;
 }
@@ -178,13 +206,12 @@ static int set_enum(const struct option_desc *o, void *value, const char *arg)
 		}
 		suggest_try(&s, o->values[i]);
 	}
-	return error("--%s '%s' is none of %s%s%s", o->name, arg, values_text(o),
-		     s.best ? "; " : "", suggest_text(&s, "", ""));
+	return bad_value(o, "'%s' is none of %s%s%s", arg, values_text(o),
+			 s.best ? "; " : "", suggest_text(&s, "", ""));
 }
 
-static int set_value(const struct option_desc *o, void *values, const char *arg)
+static int set_value(const struct option_desc *o, void *value, const char *arg)
 {
-	void *value = (char *)values + o->offset;
 	struct option_list *list = value;
 
 	switch (o->kind) {
@@ -193,8 +220,7 @@ static int set_value(const struct option_desc *o, void *values, const char *arg)
 		return 0;
 	case OPT_STRING:
 		if (!*arg)
-			return error("--%s is empty; give it a value, %s", o->name,
-				     o->arg);
+			return bad_value(o, "is empty; give it a value, %s", o->arg);
 		*(const char **)value = arg;
 		return 0;
 	case OPT_NUMBER:
@@ -204,8 +230,8 @@ static int set_value(const struct option_desc *o, void *values, const char *arg)
 		return set_enum(o, value, arg);
 	case OPT_LIST:
 		if (list->nr == OPTION_LIST_MAX)
-			return error("--%s is given more than %d times", o->name,
-				     OPTION_LIST_MAX);
+			return bad_value(o, "is given more than %d times",
+					 OPTION_LIST_MAX);
 		list->items[list->nr++] = arg;
 		return 0;
 	}
@@ -221,12 +247,21 @@ struct parse {
 	void			*values;
 	int			argc, next;	/* argv[next] comes next */
 	char			**argv;
-	bool			seen[MAX_OPTIONS];
+	bool			seen[MAX_OPTIONS];	/* on the command line */
+	bool			in_file[MAX_OPTIONS];
 };
 
-static int set_common(const struct verb_desc *verb, const struct option_desc *o)
+static void *value_of(const struct parse *p, const struct option_desc *o)
+{
+	return (char *)p->values + o->offset;
+}
+
+static int set_common(const struct verb_desc *verb, const struct option_desc *o,
+		      const char *value)
 {
 	switch (o->letter) {
+	case 0:
+		return set_value(o, &options_config, value);
 	case 'j':
 		json_output = true;
 		return 0;
@@ -248,23 +283,31 @@ static const struct option_desc *find_in(const struct option_desc *o,
 	return NULL;
 }
 
+static bool is_common(const struct option_desc *o)
+{
+	return o >= common && o < common + sizeof(common) / sizeof(common[0]);
+}
+
 static const struct option_desc *find_long(const struct verb_desc *verb,
 					   const char *name, size_t len)
 {
 	return find_in(verb->options, name, len, 0) ?: find_in(common, name, len, 0);
 }
 
+static void suggest_options(struct suggest *s, const struct option_desc *o)
+{
+	for (; o && o->name; o++)
+		suggest_try(s, o->name);
+}
+
 static int unknown_option(const struct verb_desc *verb, const char *name, size_t len)
 {
 	char typed[64], all[64];
 	struct suggest s = SUGGEST(typed);
-	const struct option_desc *o;
 
 	snprintf(typed, sizeof(typed), "%.*s", (int)len, name);
-	for (o = verb->options; o && o->name; o++)
-		suggest_try(&s, o->name);
-	for (o = common; o->name; o++)
-		suggest_try(&s, o->name);
+	suggest_options(&s, verb->options);
+	suggest_options(&s, common);
 	snprintf(all, sizeof(all), "'sluice %s --help' lists them", verb->name);
 	return error("%s has no option --%.*s; %s", verb->name, (int)len, name,
 		     suggest_text(&s, "--", all));
@@ -280,16 +323,16 @@ static bool is_option(const struct verb_desc *verb, const char *arg)
 /* @value is what stood with the option, or NULL */
 static int apply(struct parse *p, const struct option_desc *o, const char *value)
 {
-	if (find_in(common, o->name, strlen(o->name), 0) == o)
-		return set_common(p->verb, o);
 	if (o->kind != OPT_FLAG && !value) {
 		if (p->next == p->argc || is_option(p->verb, p->argv[p->next]))
 			return error("--%s needs a value, %s; see 'sluice %s --help'",
 				     o->name, o->arg, p->verb->name);
 		value = p->argv[p->next++];
 	}
+	if (is_common(o))
+		return set_common(p->verb, o, value);
 	p->seen[o - p->verb->options] = true;
-	return set_value(o, p->values, value);
+	return set_value(o, value_of(p, o), value);
 }
 
 /* --no-NAME of a flag */
@@ -302,7 +345,8 @@ static bool clear_flag(struct parse *p, const char *name)
 	o = find_in(p->verb->options, name + 3, strlen(name + 3), 0);
 	if (!o || o->kind != OPT_FLAG)
 		return false;
-	*(bool *)((char *)p->values + o->offset) = false;
+	*(bool *)value_of(p, o) = false;
+	p->seen[o - p->verb->options] = true;
 	return true;
 }
 
@@ -364,12 +408,138 @@ static int parse_argv(struct parse *p)
 	return ret ?: p->argc - nr;
 }
 
+/*
+ * The file.  What the command line says is not set again, but looked at: a file
+ * is right or wrong whatever is given with it.
+ */
+
+static int is_no(const struct option_desc *o, const char *allowed)
+{
+	static const char * const kinds[] = {
+		[TOML_STRING] = "a string", [TOML_INTEGER] = "a number",
+		[TOML_BOOLEAN] = "true or false", [TOML_EMPTY] = "an empty array",
+	};
+	const char *what = item->kind == TOML_OTHER ? item->text : kinds[item->kind];
+
+	if (item->array && item->kind != TOML_EMPTY)
+		return bad_value(o, "is an array with %s; give %s", what, allowed);
+	return bad_value(o, "is %s; give %s", what, allowed);
+}
+
+static int check_kind(const struct option_desc *o)
+{
+	enum toml_kind kind = item->kind;
+	bool one = !item->array;
+
+	switch (o->kind) {
+	case OPT_FLAG:
+		return one && kind == TOML_BOOLEAN ? 0 : is_no(o, "true or false");
+	case OPT_NUMBER:
+		return one && kind == TOML_INTEGER ? 0 : is_no(o, "a number");
+	case OPT_SIZE:
+		return one && (kind == TOML_INTEGER || kind == TOML_STRING) ? 0 :
+		       is_no(o, "a number of bytes, or \"64K\", \"16M\", \"1G\"");
+	case OPT_LIST:
+		return kind == TOML_STRING || kind == TOML_EMPTY ? 0 :
+		       is_no(o, "a string or an array of strings");
+	case OPT_STRING:
+	case OPT_ENUM:
+		break;
+	}
+	return one && kind == TOML_STRING ? 0 : is_no(o, "a string in quotes");
+}
+
+static int unknown_key(const struct parse *p)
+{
+	struct suggest s = SUGGEST(item->key);
+	char all[64];
+
+	suggest_options(&s, p->verb->options);
+	snprintf(all, sizeof(all), "keys are what 'sluice %s --help' lists", p->verb->name);
+	return config_error(options_config, item, "[%s] has no key '%s'; %s",
+			    item->table, item->key, suggest_text(&s, "", all));
+}
+
+static int apply_key(struct parse *p)
+{
+	const struct option_desc *o = find_long(p->verb, item->key, strlen(item->key));
+	struct option_list scratch = { };
+	void *value = &scratch;
+
+	/* that a file names the next, or asks for help, is not foreseen */
+	if (!o || (is_common(o) && (!o->letter || o->letter == 'h')))
+		return unknown_key(p);
+	if (check_kind(o))
+		return -1;
+	if (is_common(o))
+		return strcmp(item->text, "true") ? 0 : set_common(p->verb, o, NULL);
+	if (!p->seen[o - p->verb->options]) {
+		p->in_file[o - p->verb->options] = true;
+		value = value_of(p, o);
+	}
+	if (item->kind == TOML_EMPTY)
+		return 0;
+	if (o->kind == OPT_FLAG && strcmp(item->text, "true")) {
+		*(bool *)value = false;
+		return 0;
+	}
+	return set_value(o, value, item->text);
+}
+
+static int check_table(void)
+{
+	struct suggest s = SUGGEST(item->table);
+
+	for (size_t i = 0; verb_name(i); i++) {
+		if (!strcmp(verb_name(i), item->table))
+			return 0;
+		suggest_try(&s, verb_name(i));
+	}
+	return config_error(options_config, item, "no verb has the name of table [%s]; %s",
+			    item->table, suggest_text(&s, "", "'sluice help' lists them"));
+}
+
+static int apply_item(struct parse *p, bool *found)
+{
+	if (!item->table[0])
+		return config_error(options_config, item,
+				    "'%s' stands in no table; put it below [%s]", item->key,
+				    p->verb->name);
+	if (!item->key && check_table())
+		return -1;
+	/* one file may be for several verbs */
+	if (strcmp(item->table, p->verb->name))
+		return 0;
+	*found = true;
+	return item->key ? apply_key(p) : 0;
+}
+
+static int apply_file(struct parse *p)
+{
+	struct toml_items items;
+	bool found = false;
+	int ret;
+
+	if (!options_config)
+		return 0;
+	ret = config_read(options_config, &items);
+	for (size_t i = 0; i < items.nr && !ret; i++) {
+		item = &items.items[i];
+		ret = apply_item(p, &found);
+		item = NULL;
+	}
+	if (!ret && !found)
+		return error("--config %s has no table [%s], which is where the options of %s stand",
+			     options_config, p->verb->name, p->verb->name);
+	return ret;
+}
+
 static int set_defaults(const struct verb_desc *verb, void *values)
 {
 	const struct option_desc *o;
 
 	for (o = verb->options; o && o->name; o++)
-		if (o->def && set_value(o, values, o->def))
+		if (o->def && set_value(o, (char *)values + o->offset, o->def))
 			return -1;
 	return 0;
 }
@@ -380,7 +550,7 @@ static int check_required(const struct parse *p)
 	int i;
 
 	for (i = 0; verb->options && verb->options[i].name; i++)
-		if (verb->options[i].required && !p->seen[i])
+		if (verb->options[i].required && !p->seen[i] && !p->in_file[i])
 			return error("%s needs --%s %s; see 'sluice %s --help'",
 				     verb->name, verb->options[i].name,
 				     verb->options[i].arg, verb->name);
@@ -411,7 +581,7 @@ int options_parse(const struct verb_desc *verb, void *values, int argc, char **a
 	first = parse_argv(&p);
 	if (first < 0)
 		return first;
-	if (check_required(&p))
+	if (apply_file(&p) || check_required(&p))
 		return -1;
 	if (!verb->args[0] && options_args(verb, argc, argv, first, 0, 0))
 		return -1;

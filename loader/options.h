@@ -46,9 +46,13 @@ struct verb_desc {
 	const struct option_desc *options;
 };
 
+/* --config, which may also stand in front of the verb; NULL: none */
+extern const char *options_config;
+
 /*
- * Set @values from the defaults and the command line.  Also understood by every
- * verb: -j, -q, -h.  Returns the index of the first argument, -1 after an error,
+ * Set @values from the command line, what that does not have from the table of
+ * the verb's name in the file of --config, and the rest from the defaults.  Also
+ * understood by every verb: --config, -j, -q, -h.  Returns the index of the first argument, -1 after an error,
  * -2 after --help.  Options may stand behind arguments: argv is sorted for that.
  */
 int options_parse(const struct verb_desc *verb, void *values, int argc, char **argv);

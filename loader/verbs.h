@@ -3,6 +3,8 @@
 #ifndef VERBS_H
 #define VERBS_H
 
+#include <stddef.h>
+
 #define EXIT_USAGE	2	/* the command line is wrong; nothing was done */
 
 int do_record(int argc, char **argv);
@@ -12,5 +14,8 @@ int do_detach(int argc, char **argv);
 int do_stage(int argc, char **argv);
 int do_stat(int argc, char **argv);
 int do_doctor(int argc, char **argv);
+
+/* One after the other; NULL behind the last */
+const char *verb_name(size_t nr);
 
 #endif

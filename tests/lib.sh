@@ -49,3 +49,10 @@ expect() {
 
 # The images are large and, when the test has passed, of no use
 done_with_images() { rm -f "$dir/disk.img" "$dir/sent"; }
+
+# sluice with the sanitizers' checks, as build/asan/sluice
+sanitized_sluice() {
+	tests/vm/enter make -s --no-print-directory BUILD=build/asan \
+		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
+		build/asan/sluice
+}
