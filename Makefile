@@ -58,7 +58,7 @@ EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(w
 all: $(BUILD)/sluice $(EXAMPLES)
 
 # object
-$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c bpf/unified.bpf.h vmlinux.h
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h) vmlinux.h
 	$(call say,CLANG,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@

@@ -48,6 +48,7 @@ static const struct {
 	const char	*help;
 } verbs[] = {
 	{ "record", do_record, "receive a TCP stream and write it to an NVMe namespace" },
+	{ "capture", do_capture, "write the frames of a NIC queue to an NVMe namespace" },
 	{ "export", do_export, "make a pcapng file of a capture" },
 	{ "show", do_show, "list the pipelines that run" },
 	{ "attach", do_attach, "attach a stage to a pipeline that runs, or replace one" },
