@@ -54,8 +54,7 @@ static __always_inline bool filter_has(struct io_unified_buf *buf,
 	return filter_at(buf, pattern, len);
 }
 
-SEC("struct_ops/rx")
-int BPF_PROG(filter_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
+static __always_inline int filter_decide(struct io_unified_buf *buf)
 {
 	bool drop;
 
@@ -68,7 +67,21 @@ int BPF_PROG(filter_rx, struct io_unified_ctx *region, struct io_unified_buf *bu
 			       buf->len);
 }
 
+SEC("struct_ops/rx")
+int BPF_PROG(filter_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
+{
+	return filter_decide(buf);
+}
+
+/* What was read from storage is filtered as what was received */
+SEC("struct_ops/tx")
+int BPF_PROG(filter_tx, struct io_unified_ctx *region, struct io_unified_buf *buf)
+{
+	return filter_decide(buf);
+}
+
 UNIFIED_ABOUT("drop or keep records that have certain bytes")
-UNIFIED_STAGE(filter, .rx = (void *)filter_rx, .exit = (void *)filter_exit_save);
+UNIFIED_STAGE(filter, .rx = (void *)filter_rx, .tx = (void *)filter_tx,
+	      .exit = (void *)filter_exit_save);
 
 char LICENSE[] SEC("license") = "GPL";
