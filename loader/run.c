@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "run.h"
+
+#define PRIO_STEP	100
+#define PRIO_LAST	1000000
+
+int run_signals_open(struct run_signals *signals)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signals->fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return signals->fd < 0 ? error("signalfd: %s", strerror(errno)) : 0;
+}
+
+void run_signals_wait(struct run_signals *signals, struct region *region,
+		      unsigned long long user_data)
+{
+	struct io_uring_sqe *sqe = region_get_sqe(region);
+
+	io_uring_prep_read(sqe, signals->fd, &signals->info, sizeof(signals->info), 0);
+	io_uring_sqe_set_data64(sqe, user_data);
+}
+
+bool run_reap(const struct run_loop *loop)
+{
+	struct io_uring *ring = &loop->region->ring;
+	struct io_uring_cqe *cqe;
+	bool ended = false;
+
+	while (!ended && !io_uring_peek_cqe(ring, &cqe)) {
+		ended = loop->complete(loop->arg, cqe);
+		io_uring_cqe_seen(ring, cqe);
+	}
+	return ended;
+}
+
+int run_loop(const struct run_loop *loop)
+{
+	struct io_uring *ring = &loop->region->ring;
+	bool ended = false;
+
+	while (!ended) {
+		struct __kernel_timespec second = { .tv_sec = 1 };
+		struct io_uring_cqe *cqe;
+		int ret;
+
+		ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &second, NULL);
+		if (ret < 0 && ret != -ETIME && ret != -EINTR)
+			return error("io_uring: %s", strerror(-ret));
+		ended = run_reap(loop);
+		loop->progress(loop->arg);
+	}
+	progress_end();
+	return 0;
+}
+
+long long elapsed_ns(const struct timespec *since)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - since->tv_sec) * 1000000000ll +
+	       now.tv_nsec - since->tv_nsec;
+}
+
+bool run_progress_due(void)
+{
+	static struct timespec last;
+
+	if (quiet || !isatty(STDERR_FILENO) || elapsed_ns(&last) < 100000000)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &last);
+	return true;
+}
+
+void run_listening(const char *where, unsigned short port)
+{
+	fprintf(stderr, "sluice: listening on %.*s:%u\n",
+		(int)(strrchr(where, ':') - where), where, port);
+}
+
+/*
+ * Stages
+ */
+
+int run_stages_open(struct run_stages *stages, const struct option_list *specs,
+		    const char *last, int ring_fd)
+{
+	struct stage *stage;
+	unsigned int i;
+
+	for (i = 0; i < specs->nr; i++) {
+		stage = stage_open(specs->items[i], ring_fd, (int)(i + 1) * PRIO_STEP,
+				   i + 1);
+		if (!stage)
+			return -1;
+		stages->list[stages->nr++] = stage;
+	}
+	if (!last)
+		return 0;
+	stage = stage_open(last, ring_fd, PRIO_LAST, 0);
+	if (!stage)
+		return -1;
+	stages->list[stages->nr++] = stage;
+	return 0;
+}
+
+void run_stages_close(struct run_stages *stages)
+{
+	while (stages->nr)
+		stage_close(stages->list[--stages->nr]);
+}
+
+struct json_object *run_stages_json(const struct run_stages *stages)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned int i = 0; i < stages->nr; i++)
+		json_object_array_add(list, stage_json(stages->list[i]));
+	return list;
+}
+
+void run_stages_print(const struct run_stages *stages)
+{
+	for (unsigned int i = 0; i < stages->nr; i++)
+		stage_print(stages->list[i]);
+}
+
+/*
+ * Summary
+ */
+
+int run_check_stats(const struct io_unified_stats *s)
+{
+	if (s->stage_errors)
+		return error("stages answered %llu times with what is no verdict here; those records were dropped",
+			     s->stage_errors);
+	if (!sluice_stats_conserved(s) || s->in_flight.bufs)
+		return error("the kernel's counters do not add up; please report it with the summary");
+	return 0;
+}
+
+void json_add_count(struct json_object *obj, const char *name,
+		    const struct io_unified_count *count)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s_records", name);
+	json_add_u64(obj, key, count->bufs);
+	snprintf(key, sizeof(key), "%s_bytes", name);
+	json_add_u64(obj, key, count->bytes);
+}
+
+void json_add_stats(struct json_object *obj, const struct io_unified_stats *s)
+{
+	json_add_count(obj, "received", &s->rx);
+	json_add_count(obj, "dropped", &s->dropped);
+	json_add_count(obj, "written", &s->written);
+	json_add_count(obj, "passed", &s->passed);
+	json_add_count(obj, "sent", &s->sent);
+	json_add_count(obj, "made", &s->made);
+	json_add_count(obj, "failed", &s->failed);
+	json_add_count(obj, "in_flight", &s->in_flight);
+	json_add_bool(obj, "conserved", sluice_stats_conserved(s));
+	json_add_u64(obj, "copied_bytes", s->copied_bytes);
+	json_add_u64(obj, "padded_bytes", s->padded_bytes);
+	json_add_u64(obj, "nvme_cmds", s->nvme_cmds);
+	json_add_u64(obj, "nvme_errors", s->nvme_errors);
+	json_add_u64(obj, "rx_stalls", s->rx_stalls);
+	json_add_u64(obj, "stage_errors", s->stage_errors);
+}
