@@ -90,7 +90,7 @@ extern __u32 bpf_io_unified_buf_crc32c(struct io_unified_buf *buf,
 
 /*
  * Buffers of a stage's own.  A program that has one must hand it on by exactly
- * one of write, read, pass and drop on every way through it; the verifier
+ * one of write, read, pass, send and drop on every way through it; the verifier
  * rejects one that forgets, does it twice, or looks at the buffer afterwards.
  * Also where they answer with an error, the buffer is gone: it counts as failed.
  */
@@ -160,6 +160,19 @@ extern int bpf_io_unified_buf_read(struct io_unified_buf *buf, __u32 dev,
  */
 extern int bpf_io_unified_buf_pass(struct io_unified_buf *buf,
 				   __u64 user_data) __ksym __weak;
+
+/**
+ * bpf_io_unified_buf_send() - hand a buffer to a socket
+ * @buf: a buffer of the program's own
+ * @sock: its number, which IORING_REGISTER_UNIFIED_SOCK returned
+ *
+ * By zero copy, in order after all that the socket has been given before.
+ *
+ * Context: any stage.
+ * Return: 0, -ENOTCONN (there is no such socket)
+ */
+extern int bpf_io_unified_buf_send(struct io_unified_buf *buf,
+				   __u32 sock) __ksym __weak;
 
 /**
  * bpf_io_unified_buf_drop() - let go of a buffer

@@ -166,6 +166,7 @@ static void io_unified_free_region(struct io_unified_region *r)
 	io_unified_eject_all(r);
 	cancel_work_sync(&r->eject_work);
 	io_unified_close_rxq(r);
+	io_unified_close_socks(r);
 	cancel_work_sync(&r->work);
 	io_unified_close_devs(r);
 	io_free_region(r->ctx->user, &r->mr);
@@ -591,6 +592,38 @@ static int io_register_unified_dev(struct io_ring_ctx *ctx, void __user *arg)
 	return 0;
 }
 
+static int io_register_unified_sock(struct io_ring_ctx *ctx, void __user *arg)
+{
+	struct io_unified_region *r = ctx->unified;
+	struct io_unified_sock_reg reg;
+	struct file *file;
+	int ret;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (!r)
+		return -ENXIO;
+	if (copy_from_user(&reg, arg, sizeof(reg)))
+		return -EFAULT;
+	if (reg.flags & ~(u32)IO_UNIFIED_SOCK_REMOVE ||
+	    !mem_is_zero(reg.__resv, sizeof(reg.__resv)))
+		return -EINVAL;
+	if (reg.flags & IO_UNIFIED_SOCK_REMOVE)
+		return io_unified_del_sock(r, reg.sock);
+	file = fget(reg.fd);
+	if (!file)
+		return -EBADF;
+	ret = io_unified_add_sock(r, file);
+	fput(file);
+	if (ret < 0)
+		return ret;
+	reg.sock = ret;
+	if (!copy_to_user(arg, &reg, sizeof(reg)))
+		return 0;
+	io_unified_del_sock(r, reg.sock);
+	return -EFAULT;
+}
+
 /* Refused while a request or a command uses it */
 static int io_unregister_unified(struct io_ring_ctx *ctx)
 {
@@ -619,7 +652,7 @@ int io_register_unified(struct io_ring_ctx *ctx, unsigned int opcode,
 		     opcode == IORING_UNREGISTER_UNIFIED_REGION;
 
 	BUILD_BUG_ON(IORING_OP_UNIFIED != __IORING_OP_UNIFIED);
-	BUILD_BUG_ON(IORING_REGISTER_UNIFIED_DEV != __IORING_REGISTER_UNIFIED);
+	BUILD_BUG_ON(IORING_REGISTER_UNIFIED_SOCK != __IORING_REGISTER_UNIFIED);
 	BUILD_BUG_ON(IO_URING_QUERY_UNIFIED != (int)__IO_URING_QUERY_UNIFIED);
 
 	if (nr_args != !unreg || !arg != unreg)
@@ -631,6 +664,8 @@ int io_register_unified(struct io_ring_ctx *ctx, unsigned int opcode,
 		return io_register_unified_region(ctx, arg);
 	case IORING_REGISTER_UNIFIED_DEV:
 		return io_register_unified_dev(ctx, arg);
+	case IORING_REGISTER_UNIFIED_SOCK:
+		return io_register_unified_sock(ctx, arg);
 	}
 	return io_unregister_unified(ctx);
 }
@@ -646,6 +681,7 @@ void io_unified_terminate(struct io_ring_ctx *ctx)
 		return;
 	io_unified_stop_poller(r);
 	io_unified_terminate_rxq(r);
+	io_unified_close_socks(r);
 	io_unified_forget_sends(r);
 }
 
@@ -702,6 +738,7 @@ ssize_t io_unified_query(struct io_uring_query_unified *e)
 		.max_stages	= IS_ENABLED(CONFIG_IO_URING_UNIFIED_BPF) ?
 				  IO_UNIFIED_MAX_STAGES : 0,
 		.max_record	= IO_UNIFIED_MAX_REC_LEN,
+		.max_socks	= IO_UNIFIED_MAX_SOCKS,
 		.driver		= io_unified_have_driver(),
 	};
 	return sizeof(*e);

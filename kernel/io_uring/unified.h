@@ -14,6 +14,7 @@
 
 struct io_zcrx_ifq;
 struct io_zcrx_mem;
+struct socket;
 
 /* What is known of the flags that user space passes */
 #define IO_UNIFIED_REG_FLAGS	(IO_UNIFIED_REG_POLL | IO_UNIFIED_REG_ADMIN | \
@@ -101,6 +102,7 @@ struct io_unified_xfer {
 	bool				stored;	/* one of the mirrors has it */
 	bool				shared;	/* its memory is a record's, too */
 	bool				sending; /* more of it is to be sent */
+	bool				to_sock; /* by a socket's worker */
 	bool				copied;	/* by somebody on the way */
 	struct delayed_work		delay;
 
@@ -189,6 +191,8 @@ struct io_unified_region {
 	struct list_head		overflow;
 	struct list_head		streams;
 	struct list_head		sends;	/* of which sockets have memory */
+	u32				nr_to_sock;
+	struct io_unified_sock		*socks[IO_UNIFIED_MAX_SOCKS];
 	u32				last_stream;
 	struct io_unified_stats		stats;
 
@@ -214,6 +218,7 @@ struct io_unified_stream {
 	u64			off;	/* bytes received */
 	u64			lba;
 	u32			rec_len;
+	u32			sock;	/* number for IO_UNIFIED_SEND, + 1 */
 	bool			bpf;
 	bool			single;	/* one record */
 	bool			flush;	/* still to be sent at the end */
@@ -392,7 +397,17 @@ void io_unified_req_done(struct io_unified_xfer *x);
 int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 		    unsigned int issue_flags);
 bool io_unified_send_detach(struct io_unified_xfer *x);
+int io_unified_send_begin(struct io_unified_xfer *x, struct sock *sk);
+int io_unified_sendmsg(struct io_unified_xfer *x, struct socket *sock, u32 *done);
+bool io_unified_send_finish(struct io_unified_xfer *x);
 void io_unified_forget_sends(struct io_unified_region *r);
+
+/* unified_sock.c: sockets that stages send to */
+int io_unified_add_sock(struct io_unified_region *r, struct file *file);
+int io_unified_del_sock(struct io_unified_region *r, u32 nr);
+void io_unified_close_socks(struct io_unified_region *r);
+int io_unified_to_sock(struct io_unified_xfer *x, u32 nr);
+void io_unified_sock_sent(struct io_unified_xfer *x);
 #else
 static inline int io_register_unified(struct io_ring_ctx *ctx,
 				      unsigned int opcode, void __user *arg,

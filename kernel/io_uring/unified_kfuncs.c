@@ -344,6 +344,23 @@ __bpf_kfunc int bpf_io_unified_buf_pass(struct io_unified_buf *buf,
 }
 
 /**
+ * bpf_io_unified_buf_send - hand a buffer to a socket
+ * @buf: a buffer of the program's own
+ * @sock: number of IORING_REGISTER_UNIFIED_SOCK
+ *
+ * Return: 0, or -ENOTCONN; the buffer is gone in both cases.
+ */
+__bpf_kfunc int bpf_io_unified_buf_send(struct io_unified_buf *buf, __u32 sock)
+{
+	struct io_unified_xfer *x = io_unified_buf_xfer(buf);
+	int ret = io_unified_to_sock(x, sock);
+
+	if (ret)
+		io_unified_unmake(x, &x->region->stats.failed);
+	return ret;
+}
+
+/**
  * bpf_io_unified_buf_drop - let go of a buffer
  * @buf: a buffer of the program's own
  */
@@ -469,6 +486,7 @@ BTF_ID_FLAGS(func, bpf_io_unified_alloc, KF_ACQUIRE | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_clone, KF_ACQUIRE | KF_RET_NULL)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_write, KF_RELEASE)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_read, KF_RELEASE)
+BTF_ID_FLAGS(func, bpf_io_unified_buf_send, KF_RELEASE)
 BTF_ID_FLAGS(func, bpf_io_unified_buf_drop, KF_RELEASE)
 BTF_ID_FLAGS(func, bpf_io_unified_stream_storage, KF_RET_NULL | KF_IMPLICIT_ARGS)
 BTF_ID_FLAGS(func, bpf_io_unified_get_stats)

@@ -36,6 +36,7 @@ struct io_unified_req {
 	u8				mask;
 	u8				flags;
 	u8				step;
+	u8				sock;	/* number + 1 */
 	bool				multishot;
 	bool				done;	/* with sending */
 };
@@ -114,7 +115,10 @@ static int io_unified_check_flags(const struct io_unified_req *ureq)
 	if (!nvme && (ureq->lba || ureq->dev))
 		return -EINVAL;
 	if (!io_unified_receives(ureq))
-		return ureq->multishot ? -EINVAL : 0;
+		return ureq->multishot || ureq->sock ? -EINVAL : 0;
+	/* only a stage sends it there */
+	if (ureq->sock && !(ureq->mask & IORING_UNIFIED_OP_BPF))
+		return -EINVAL;
 	/* one record has to have a length */
 	return ureq->off || (!ureq->multishot && !ureq->len) ? -EINVAL : 0;
 }
@@ -125,6 +129,7 @@ int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	u64 mask = READ_ONCE(sqe->off);
 	u32 flags = READ_ONCE(sqe->rw_flags);
 	u16 ioprio = READ_ONCE(sqe->ioprio);
+	u32 file_index;
 	int ret;
 
 	if (!mask || mask & ~(u64)IO_UNIFIED_OP_MASK ||
@@ -132,12 +137,16 @@ int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 		return -EINVAL;
 	if (ioprio & ~IORING_RECV_MULTISHOT)
 		return -EINVAL;
-	if (sqe->splice_fd_in || sqe->__pad2[0])
+	if (sqe->__pad2[0])
+		return -EINVAL;
+	file_index = READ_ONCE(sqe->file_index);
+	if (file_index > IO_UNIFIED_MAX_SOCKS)
 		return -EINVAL;
 	*ureq = (struct io_unified_req) {
 		.mask		= mask,
 		.flags		= flags,
 		.multishot	= ioprio,
+		.sock		= file_index,
 		.fd		= READ_ONCE(sqe->fd),
 		.off		= READ_ONCE(sqe->addr),
 		.len		= READ_ONCE(sqe->len),
@@ -185,6 +194,7 @@ static int io_unified_start_stream(struct io_kiocb *req,
 	s->user_data = req->cqe.user_data;
 	s->lba = ureq->lba;
 	s->rec_len = ureq->len;
+	s->sock = ureq->sock;
 	s->bpf = ureq->mask & IORING_UNIFIED_OP_BPF;
 	s->flush = ureq->flags & IORING_UNIFIED_F_FLUSH;
 	s->single = !ureq->multishot;

@@ -47,7 +47,9 @@ static void io_unified_send_end(struct io_unified_xfer *x)
 		list_del(&x->list);
 		x->ubuf = NULL;
 	}
-	if (x->req)
+	if (x->to_sock)
+		io_unified_sock_sent(x);
+	else if (x->req)
 		io_unified_req_done(x);
 	else
 		io_unified_send_free(x);
@@ -82,7 +84,7 @@ static const struct ubuf_info_ops io_unified_ubuf_ops = {
 	.complete	= io_unified_ubuf_complete,
 };
 
-static int io_unified_send_begin(struct io_unified_xfer *x, struct sock *sk)
+int io_unified_send_begin(struct io_unified_xfer *x, struct sock *sk)
 {
 	struct io_unified_region *r = x->region;
 	struct io_unified_ubuf *ubuf = kzalloc_obj(*ubuf, GFP_KERNEL_ACCOUNT);
@@ -147,14 +149,41 @@ static int io_unified_send_wait(struct io_kiocb *req, unsigned int issue_flags)
 	return ret == IO_APOLL_READY ? 0 : -ECANCELED;
 }
 
-/* All that will be sent has been: wait for the socket to let go of it */
-static int io_unified_send_finish(struct io_unified_xfer *x)
+/*
+ * Send what is left of @x, of which *@done bytes have been sent: 0, or -errno,
+ * and then *@done says how far it went.
+ */
+int io_unified_sendmsg(struct io_unified_xfer *x, struct socket *sock, u32 *done)
+{
+	while (*done < x->frags.len) {
+		struct msghdr msg = {
+			.msg_flags	= MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL,
+			.msg_ubuf	= &x->ubuf->uarg,
+		};
+		int ret;
+
+		iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, x->frags.bv,
+			      x->frags.nr, x->frags.len);
+		iov_iter_advance(&msg.msg_iter, *done);
+		ret = sock_sendmsg(sock, &msg);
+		if (ret <= 0)
+			return ret ?: -EPIPE;
+		*done += ret;
+	}
+	return 0;
+}
+
+/*
+ * All that will be sent has been: true: the socket has let go of it; otherwise
+ * that is io_unified_send_end()'s to notice.
+ */
+bool io_unified_send_finish(struct io_unified_xfer *x)
 {
 	struct io_unified_ubuf *ubuf = x->ubuf;
 
 	x->sending = false;
 	if (!refcount_dec_and_test(&ubuf->uarg.refcnt))
-		return IOU_ISSUE_SKIP_COMPLETE;
+		return false;
 	/* it has */
 	scoped_guard(spinlock_irq, &x->region->lock) {
 		list_del(&x->list);
@@ -162,7 +191,7 @@ static int io_unified_send_finish(struct io_unified_xfer *x)
 	}
 	x->copied = ubuf->copied;
 	kfree(ubuf);
-	return IOU_COMPLETE;
+	return true;
 }
 
 /*
@@ -184,20 +213,7 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 			return IOU_COMPLETE;
 	}
 
-	while (*done < x->frags.len) {
-		struct msghdr msg = {
-			.msg_flags	= MSG_ZEROCOPY | MSG_DONTWAIT | MSG_NOSIGNAL,
-			.msg_ubuf	= &x->ubuf->uarg,
-		};
-
-		iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, x->frags.bv,
-			      x->frags.nr, x->frags.len);
-		iov_iter_advance(&msg.msg_iter, *done);
-		ret = sock_sendmsg(sock, &msg);
-		if (ret > 0) {
-			*done += ret;
-			continue;
-		}
+	while ((ret = io_unified_sendmsg(x, sock, done))) {
 		if (ret == -EAGAIN) {
 			ret = io_unified_send_wait(req, issue_flags);
 			if (!ret)
@@ -205,8 +221,8 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 			if (ret == IOU_ISSUE_SKIP_COMPLETE)
 				return ret;
 		}
-		x->status = ret ?: -EPIPE;
+		x->status = ret;
 		break;
 	}
-	return io_unified_send_finish(x);
+	return io_unified_send_finish(x) ? IOU_COMPLETE : IOU_ISSUE_SKIP_COMPLETE;
 }

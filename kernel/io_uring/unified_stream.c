@@ -55,21 +55,29 @@ bool io_unified_in_area(const struct io_unified_frags *frags)
 	return true;
 }
 
-static int io_unified_pass(struct io_unified_stream *s,
-			   struct io_unified_xfer *rec)
+/* To the application, or a socket: the stream goes on with another transfer */
+static int io_unified_give(struct io_unified_stream *s,
+			   struct io_unified_xfer *rec, int verdict)
 {
 	struct io_unified_xfer *next;
+	int ret = 0;
 
-	if (!io_unified_in_area(&rec->frags))
+	if (verdict == IO_UNIFIED_PASS && !io_unified_in_area(&rec->frags))
 		return -EOPNOTSUPP;
 	next = io_unified_get_xfer(s->region);
 	if (!next) {
 		WRITE_ONCE(s->error, -ENOMEM);
 		return -ENOMEM;
 	}
-	s->rec = next;
-	io_unified_give_app(rec);
-	return 0;
+	if (verdict == IO_UNIFIED_PASS)
+		io_unified_give_app(rec);
+	else
+		ret = io_unified_to_sock(rec, s->sock - 1);
+	if (ret)
+		io_unified_put_xfer(next);
+	else
+		s->rec = next;
+	return ret;
 }
 
 /* What becomes of a record: 0, or it stays with the caller */
@@ -82,8 +90,8 @@ static int io_unified_obey(struct io_unified_stream *s,
 		io_unified_gather(s, rec);
 		return s->error;
 	}
-	if (verdict == IO_UNIFIED_PASS)
-		return io_unified_pass(s, rec);
+	if (verdict == IO_UNIFIED_PASS || (verdict == IO_UNIFIED_SEND && s->sock))
+		return io_unified_give(s, rec, verdict);
 	return verdict == IO_UNIFIED_DROP ? 0 : -EINVAL;
 }
 
@@ -338,7 +346,8 @@ static bool io_unified_waits(struct io_unified_region *r)
 {
 	lockdep_assert_held(&r->lock);
 
-	return r->nr_inflight || r->nr_app_holds || !list_empty(&r->overflow);
+	return r->nr_inflight || r->nr_app_holds || r->nr_to_sock ||
+	       !list_empty(&r->overflow);
 }
 
 /*

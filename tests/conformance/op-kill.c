@@ -187,6 +187,34 @@ static void kill_sent(struct setup *s, struct peer *p, int fd)
 	sending(s, p, fd, NET, OWN_MEM, false);
 }
 
+/* Records go to a socket whose peer does not read, until nothing goes any more */
+static void kill_routing(struct setup *s, struct peer *p, int fd)
+{
+	struct io_unified_sock_reg reg = { .fd = p->sock };
+
+	attach_stage(s);
+	if (ring_register(s->ring.ring_fd, IORING_REGISTER_UNIFIED_SOCK, &reg, 1))
+		bail_out("no socket");
+	queue_op(s, (struct op) { .mask = NET | BPF, .fd = p->sock, .len = REC, MULTI,
+		 .sock = 1 });
+	io_uring_submit(&s->ring);
+	while (!s->r.stats->rx_stalls)
+		ring_turn(s);
+	in_the_middle(fd);
+	for (;;)
+		ring_turn(s);
+}
+
+static void send_routed(int sock, void *arg)
+{
+	static char data[REC];
+
+	(void)arg;
+	memset(data, 'S', sizeof(data));
+	for (;;)
+		write_all(sock, data, sizeof(data));
+}
+
 static bool receives_and_writes(struct setup *s)
 {
 	struct stream st = { .len = 256 << 10 };
@@ -279,5 +307,6 @@ int main(int argc, char **argv)
 	kill_in(kill_sending, wait_for_signal, "while a send waits for room");
 	kill_in(kill_reading_and_sending, wait_for_signal, "while a send of what was read waits for room");
 	kill_in(kill_sent, wait_for_signal, "while a peer does not read");
+	kill_in(kill_routing, send_routed, "while a peer does not read what stages send");
 	return tap_end();
 }

@@ -163,6 +163,7 @@ struct io_uring_sqe *queue_op(struct setup *s, struct op op)
 	sqe->rw_flags = op.flags;
 	sqe->addr3 = op.lba;
 	sqe->buf_index = op.dev;
+	sqe->file_index = op.sock;
 	sqe->ioprio = op.ioprio;
 	sqe->flags = op.sqe_flags;
 	sqe->user_data = op.user_data;

@@ -65,6 +65,7 @@ struct op {
 	unsigned int	len;
 	uint64_t	lba;
 	unsigned int	dev;
+	unsigned int	sock;		/* number + 1 */
 	unsigned int	ioprio;
 	unsigned int	sqe_flags;
 	uint64_t	user_data;

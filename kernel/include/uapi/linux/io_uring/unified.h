@@ -25,6 +25,7 @@ extern "C" {
 #define IORING_REGISTER_UNIFIED_REGION		130
 #define IORING_UNREGISTER_UNIFIED_REGION	131
 #define IORING_REGISTER_UNIFIED_DEV		132
+#define IORING_REGISTER_UNIFIED_SOCK		133
 #define IORING_OP_UNIFIED			128
 #define IORING_MAP_OFF_UNIFIED_REGION		0x40000000ULL
 #define IO_URING_QUERY_UNIFIED			128
@@ -268,6 +269,25 @@ enum io_unified_dev_features {
 
 #define IO_UNIFIED_MAGIC	0x316c6e75	/* "unl1" */
 
+#define IO_UNIFIED_MAX_SOCKS	64
+
+enum io_unified_sock_flags {
+	/* take the socket with number @sock out; what it has not sent yet is lost */
+	IO_UNIFIED_SOCK_REMOVE		= 1U << 0,
+};
+
+/*
+ * IORING_REGISTER_UNIFIED_SOCK: a connected TCP socket that stages send to, by
+ * bpf_io_unified_buf_send(), or by IO_UNIFIED_SEND for records of a receive that
+ * names it in file_index.
+ */
+struct io_unified_sock_reg {
+	__s32	fd;
+	__u32	flags;			/* enum io_unified_sock_flags */
+	__u32	sock;			/* out, or with SOCK_REMOVE: its number */
+	__u32	__resv[5];		/* must be 0 */
+};
+
 /* The control page of IORING_REGISTER_UNIFIED_REGION */
 struct io_unified_ctrl {
 	__u32	magic;			/* IO_UNIFIED_MAGIC */
@@ -300,6 +320,8 @@ struct io_unified_ctrl {
  *	addr3	first LBA, with NVME
  *	buf_index the device, with NVME
  *	ioprio	IORING_RECV_MULTISHOT: records until the end of the stream
+ *	file_index of a receive with BPF: 1 + the number of the socket that
+ *		IO_UNIFIED_SEND is for, see IORING_REGISTER_UNIFIED_SOCK; 0: none
  *	rw_flags enum io_unified_op_flags
  *
  * NETWORK receives, unless IORING_UNIFIED_F_SEND says that it sends:
@@ -357,7 +379,7 @@ struct io_uring_query_unified {
 	__u32	max_stages;		/* 0: built without BPF */
 	__u32	max_record;		/* bytes */
 	__u32	driver;			/* 1: there is an NVMe driver */
-	__u32	__resv;
+	__u32	max_socks;
 };
 
 /* What a stage answers, struct io_unified_ops ->rx() and ->tx() */
@@ -403,6 +425,7 @@ __IO_UNIFIED_ASSERT(sizeof(struct io_uring_unified_region_reg) == 104);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_uring_unified_region_reg, region_uptr) == 32);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_uring_unified_region_reg, offsets) == 72);
 __IO_UNIFIED_ASSERT(sizeof(struct io_unified_dev_reg) == 64);
+__IO_UNIFIED_ASSERT(sizeof(struct io_unified_sock_reg) == 32);
 __IO_UNIFIED_ASSERT(sizeof(struct io_uring_query_unified) == 56);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, sq) == 64);
 __IO_UNIFIED_ASSERT(__builtin_offsetof(struct io_unified_ctrl, cq) == 128);
