@@ -47,6 +47,7 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
 # a stage is what declares one; the others are the loader's own
 STAGES	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_STAGE' bpf/*.bpf.c))
 STAGEDIR ?= $(PREFIX)/lib/sluice/stages
+HEADERS	:= $(wildcard include/sluice/*.h) bpf/unified.bpf.h vmlinux.h
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
 OBJS	:= $(patsubst loader/%,$(BUILD)/loader/%.o,$(basename $(wildcard loader/*.c loader/*.cc)))
@@ -109,11 +110,22 @@ $(BUILD)/examples/%: examples/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
+# the headers as they are installed, for stages out of the tree
+$(BUILD)/include/sluice: $(HEADERS)
+	$(Q)mkdir -p $@
+	$(Q)cp $^ $@
+	$(Q)touch $@
+
+$(BUILD)/examples/stage-%.bpf.o: examples/stage-%/*.bpf.c $(BUILD)/include/sluice
+	$(call say,CLANG,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -I$(BUILD)/include -c $(filter %.c,$^) -o $@
+
 # programs of the tests, for the virtual machine
 TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c request.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
-TEST_BPF := $(wildcard tests/conformance/*.bpf.c)
-vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
+TEST_BPF := $(wildcard tests/conformance/*.bpf.c tests/verifier/*.bpf.c)
+vm-programs: $(BUILD)/examples/stage-count.bpf.o $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
 	$(BUILD)/tests/conformance/layout-32
 
 TESTS_COMMON_OBJS := $(TESTS_COMMON:%.c=$(BUILD)/%.o)
@@ -147,7 +159,6 @@ $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 -include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/examples/*.d)
 
 MAN	:= $(wildcard Documentation/*.[0-9])
-HEADERS	:= $(wildcard include/sluice/*.h) bpf/unified.bpf.h vmlinux.h
 VERSION	= $(shell sed -n 's/^.define SLUICE_VERSION.*"\(.*\)"/\1/p' loader/main.c)
 
 install: all

@@ -55,6 +55,11 @@ sed -i 's/buf->len < shortest/buf->len > shortest/' mine/mine.bpf.c
 ! make -s -C mine check PKG_CONFIG="pkg-config --define-variable=includedir=$work/root/usr/include" \
 	>out 2>&1 || fail "its test does not notice a mistake"
 grep -q '^not ok - test.c:' out || fail "unclear: $(cat out)"
+# and the example
+cp -r "$OLDPWD/examples/stage-count" .
+PKG_CONFIG="pkg-config --define-variable=includedir=$work/root/usr/include" \
+	make -s -C stage-count check >out 2>&1 || fail "$(cat out)"
+grep -q 'ok - 13 checks' out || fail "its test does not run: $(cat out)"
 export SLUICE_STAGES=$work/root/usr/lib/sluice/stages
 "$sluice" stage list | grep -q '^mine  *drop records that are too short$' || fail "mine is not listed"
 "$sluice" stage help mine -j | jq -e '.options == [{ "name": "shortest",
