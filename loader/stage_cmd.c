@@ -20,14 +20,14 @@
  */
 
 static struct json_object *option_json(const struct stage_options *opts,
-				       const struct stage_option *o)
+				       const struct stage_option *o, const char *value)
 {
 	struct json_object *obj = json_object_new_object();
 	char text[256];
 
 	json_add_str(obj, "name", o->name);
 	json_add_str(obj, "type", stage_option_type(opts, o, text, sizeof(text)));
-	json_add_str(obj, "default", stage_option_value(opts, o, text, sizeof(text)));
+	json_add_str(obj, value, stage_option_value(opts, o, text, sizeof(text)));
 	if (o->group)
 		json_add_str(obj, "one_of", o->group);
 	if (o->help)
@@ -35,23 +35,24 @@ static struct json_object *option_json(const struct stage_options *opts,
 	return obj;
 }
 
-static struct json_object *options_json(struct bpf_object *bpf, const char *name)
+static struct json_object *options_json(struct bpf_object *bpf, const char *name,
+					char *args)
 {
-	struct json_object *list = json_object_new_array();
+	struct json_object *list = NULL;
 	struct stage_options opts;
 
-	if (stage_options_open(&opts, bpf, name)) {
-		json_object_put(list);
-		return NULL;
-	}
-	for (size_t i = 0; i < opts.nr; i++)
-		json_object_array_add(list, option_json(&opts, &opts.options[i]));
+	if (!stage_options_open(&opts, bpf, name) &&
+	    (!args || !stage_options_parse(&opts, args)))
+		list = json_object_new_array();
+	for (size_t i = 0; list && i < opts.nr; i++)
+		json_object_array_add(list, option_json(&opts, &opts.options[i],
+							args ? "value" : "default"));
 	stage_options_close(&opts);
 	return list;
 }
 
-/* NULL after an error message */
-static struct json_object *describe(const char *name)
+/* The stage @name, with options set by @args, or NULL; NULL after an error message */
+static struct json_object *describe(const char *name, char *args)
 {
 	struct json_object *obj, *list = NULL;
 	struct bpf_object *bpf;
@@ -61,7 +62,7 @@ static struct json_object *describe(const char *name)
 	bpf = stage_object_open(name, NULL);
 	ops = bpf ? stage_object_ops(bpf, name) : NULL;
 	if (ops)
-		list = options_json(bpf, name);
+		list = options_json(bpf, name, args);
 	if (!list) {
 		bpf_object__close(bpf);
 		return NULL;
@@ -93,7 +94,7 @@ static int list_stages(int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	for (unsigned int i = 0; (name = stage_object_name(i)); i++) {
-		obj = describe(name);
+		obj = describe(name, NULL);
 		if (!obj)
 			ret = 1;
 		else if (json_output)
@@ -114,6 +115,8 @@ static void print_option(struct json_object *o)
 {
 	const char *value = str(o, "default"), *help = str(o, "help");
 
+	if (!*value)
+		value = str(o, "value");
 	printf("  %s=\n", str(o, "name"));
 	if (*help)
 		printf("        %s\n", help);
@@ -127,9 +130,13 @@ static void print_option(struct json_object *o)
 
 static int help_stage(int argc, char **argv)
 {
-	struct json_object *obj = describe(argv[0]), *list;
+	char *args = strchr(argv[0], ':');
+	struct json_object *obj, *list;
 
 	(void)argc;
+	if (args)
+		*args++ = '\0';
+	obj = describe(argv[0], args);
 	if (!obj)
 		return 1;
 	if (json_output) {
@@ -243,8 +250,9 @@ static const struct {
 } commands[] = {
 	{ { "stage list", "", "List the stages, built-in ones and those of the folder.",
 	    NULL }, 0, list_stages },
-	{ { "stage help", "NAME", "What a stage does, and its options with types and defaults.",
-	    NULL }, 1, help_stage },
+	{ { "stage help", "NAME[:KEY=VALUE,...]",
+	    "What a stage does, and its options with types and defaults, or with what they\n"
+	    "are set to.", NULL }, 1, help_stage },
 	{ { "stage check", "NAME[:KEY=VALUE,...]",
 	    "Load a stage with these options, attach it to nothing, and say what the\n"
 	    "verifier says of it.", NULL }, 1, check_stage },

@@ -58,6 +58,7 @@ const char *stage_object_origin(const char *name, char *text, size_t size)
 static struct bpf_object *open_file(const char *name, const char *path,
 				    const struct bpf_object_open_opts *opts)
 {
+	libbpf_print_fn_t print;
 	struct bpf_object *obj;
 
 	if (access(path, R_OK) && is_path(name)) {
@@ -69,11 +70,14 @@ static struct bpf_object *open_file(const char *name, const char *path,
 		      name, stage_dir());
 		return NULL;
 	}
+	/* what libbpf would say is about ELF */
+	print = getenv("SLUICE_DEBUG") ? NULL : libbpf_set_print(NULL);
 	obj = bpf_object__open_file(path, opts);
+	if (print)
+		libbpf_set_print(print);
 	if (!obj)
-		error("stage %s: %s; is it an object by clang -target bpf?", path,
-		      errno == EINVAL || errno == ENOEXEC ? "not a BPF object" :
-		      strerror(errno));
+		error("stage %s: not a BPF object with BTF; compile it with clang -target bpf -g",
+		      path);
 	return obj;
 }
 

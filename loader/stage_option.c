@@ -279,6 +279,12 @@ static void int_range(const struct stage_option *o, long long *min, unsigned lon
 	*max = ~0ull >> (64 - bits + (is_signed(o->type) ? 1 : 0));
 }
 
+/* Of an array: without a length of its own there is a zero at the end */
+static size_t max_bytes(const struct stage_option *o)
+{
+	return o->len ? o->size : o->size - 1;
+}
+
 const char *stage_option_type(const struct stage_options *opts,
 			      const struct stage_option *o, char *text, size_t size)
 {
@@ -287,7 +293,7 @@ const char *stage_option_type(const struct stage_options *opts,
 
 	if (btf_is_array(o->type)) {
 		snprintf(text, size, "1 to %zu characters, or 0x and as many hexadecimal pairs",
-			 o->size);
+			 max_bytes(o));
 	} else if (is_bool(o->type)) {
 		snprintf(text, size, "yes|no");
 	} else if (!btf_is_int(o->type)) {
@@ -397,12 +403,10 @@ static int parse_bytes(const char *text, unsigned char *bytes, size_t max)
 
 static int set_bytes(struct stage_option *o, const char *value)
 {
-	/* a length of its own, or a zero at the end */
-	size_t max = o->len ? o->size : o->size - 1;
 	int len;
 
 	memset(o->data, 0, o->size);
-	len = parse_bytes(value, o->data, max);
+	len = parse_bytes(value, o->data, max_bytes(o));
 	if (len < 0)
 		return -1;
 	if (o->len)
