@@ -191,7 +191,8 @@ extern void bpf_io_unified_buf_drop(struct io_unified_buf *buf) __ksym __weak;
  * that replaces another finds what that has left.
  *
  * Context: any stage; ->complete() may run at the same time as ->rx().
- * Return: the memory; NULL: @buf is of no stream, or a buffer of the program's own
+ * Return: the memory; NULL: @buf is of no stream or a buffer of the program's own, or
+ *	more is wanted
  */
 extern __u8 *bpf_io_unified_stream_storage(struct io_unified_buf *buf,
 					   const size_t rdwr_buf_size) __ksym __weak;
