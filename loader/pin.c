@@ -3,8 +3,10 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
@@ -106,13 +108,22 @@ int pin_open(const char *name, int ring_fd)
 	return ret;
 }
 
+/* One at a time: who comes next sees which names are taken.  Held until we exit. */
+static int lock_folder(void)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : flock(fd, LOCK_EX);
+}
+
 int pin_join(const char *name)
 {
 	struct pipeline_info info;
 
 	if (is_name(name)) {
 		snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
-		if (!pipeline_read(folder, &info) && pipeline_alive(&info))
+		if (!lock_folder() && !pipeline_read(folder, &info) &&
+		    pipeline_alive(&info))
 			return 0;
 	}
 	folder[0] = '\0';
