@@ -275,8 +275,8 @@ static void int_range(const struct stage_option *o, long long *min, unsigned lon
 {
 	int bits = o->size * 8;
 
-	*min = is_signed(o->type) ? -(1ll << (bits - 1)) : 0;
 	*max = ~0ull >> (64 - bits + (is_signed(o->type) ? 1 : 0));
+	*min = is_signed(o->type) ? -(long long)*max - 1 : 0;
 }
 
 /* Of an array: without a length of its own there is a zero at the end */
