@@ -74,18 +74,35 @@ static const char *failed_program(void)
 	return start ? start + 1 : NULL;
 }
 
-/* The line of the verifier's log that tells why: the last that is no statistics */
+/* Lines that may be behind the one which tells why */
+static bool tells_nothing(const char *line)
+{
+	static const char * const starts[] = {
+		"processed ", "stack depth", "verification time", "cur state:", "old state:",
+	};
+
+	for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++)
+		if (!strncmp(line, starts[i], strlen(starts[i])))
+			return true;
+	return false;
+}
+
+/* The line of the verifier's log that tells why: a headline, or else the last one */
 static int reason_of(const char *log, const char **line)
 {
-	const char *end = log + strlen(log), *start;
+	static const char headline[] = "\nVerification failed: ";
+	const char *end = log + strlen(log), *start = strstr(log, headline);
 
+	if (start) {
+		*line = start + strlen(headline);
+		return strcspn(*line, "\n");
+	}
 	for (; end > log; end = start) {
 		while (end > log && end[-1] == '\n')
 			end--;
 		for (start = end; start > log && start[-1] != '\n'; start--)
 			;
-		if (strncmp(start, "processed ", 10) && strncmp(start, "stack depth", 11) &&
-		    strncmp(start, "verification time", 17) && start != end) {
+		if (start != end && !tells_nothing(start)) {
 			*line = start;
 			return end - start;
 		}
