@@ -12,6 +12,7 @@
 #include <linux/magic.h>
 #include <unistd.h>
 
+#include "lock.h"
 #include "output.h"
 #include "pin.h"
 #include "pipeline.h"
@@ -63,6 +64,8 @@ static int make_folder(const char *name)
 {
 	struct pipeline_info info;
 
+	if (mkdir(PIN_ROOT, 0700) && errno != EEXIST)
+		return error("%s: %s", PIN_ROOT, strerror(errno));
 	remove_stale();
 	if (!mkdir(folder, 0700))
 		return 0;
@@ -97,12 +100,13 @@ int pin_open(const char *name, int ring_fd)
 			     name);
 	if (statfs("/sys/fs/bpf", &fs) || fs.f_type != BPF_FS_MAGIC)
 		return error("no bpf file system on /sys/fs/bpf; mount it: mount -t bpf bpf /sys/fs/bpf");
-	if (mkdir(PIN_ROOT, 0700) && errno != EEXIST)
-		return error("%s: %s", PIN_ROOT, strerror(errno));
 	snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
+	/* until it says whose it is, a folder looks like one that was left */
+	lock_take();
 	ret = make_folder(name);
 	if (!ret)
 		ret = pipeline_write(folder, ring_fd);
+	lock_give();
 	if (ret)
 		folder[0] = '\0';
 	return ret;
@@ -135,9 +139,11 @@ void pin_close(void)
 	if (!folder[0])
 		return;
 	pipeline_close();
+	lock_take();
 	remove_folder(folder);
 	/* the last one turns off the light */
 	rmdir(PIN_ROOT);
+	lock_give();
 	folder[0] = '\0';
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lock.h"
 #include "pin.h"
 #include "xdp_prog.h"
 
@@ -39,7 +40,7 @@ static void detach_stale(const struct xdp_prog *xdp)
 	}
 }
 
-int xdp_prog_attach(struct xdp_prog *xdp, struct bpf_object *obj)
+static int attach(struct xdp_prog *xdp, struct bpf_object *obj)
 {
 	int ret;
 
@@ -63,10 +64,24 @@ int xdp_prog_attach(struct xdp_prog *xdp, struct bpf_object *obj)
 	return pin_object(obj, xdp->prefix) ? -EALREADY : 0;
 }
 
+int xdp_prog_attach(struct xdp_prog *xdp, struct bpf_object *obj)
+{
+	int ret;
+
+	/* until it is pinned, a program looks like one that was left */
+	lock_take();
+	ret = attach(xdp, obj);
+	lock_give();
+	return ret;
+}
+
 void xdp_prog_detach(struct xdp_prog *xdp)
 {
-	if (xdp->attached)
+	if (xdp->attached) {
+		lock_take();
 		xdp_program__detach(xdp->prog, xdp->ifindex, xdp->mode, 0);
+		lock_give();
+	}
 	xdp->attached = false;
 	xdp_program__close(xdp->prog);
 	xdp->prog = NULL;

@@ -21,18 +21,18 @@ until_true() {
 	done
 }
 
-port_new() { # ID: one port with two queues, prints its name
+port_new() { # ID [QUEUES]: one port with two queues or so many, prints its name
 	local dir=/sys/bus/netdevsim/devices/netdevsim$1/net
-	echo "$1 1 2" >/sys/bus/netdevsim/new_device
+	echo "$1 1 ${2:-2}" >/sys/bus/netdevsim/new_device
 	until_true 5 test -d "$dir" || die "no netdevsim port $1"
 	ls "$dir"
 }
 
-# nic MTU TSO(on|off): the pair, with the split on and the port steered
+# nic MTU TSO(on|off) [QUEUES]: the pair, with the split on and the port steered
 nic() {
 	ip netns add rx
 	ip netns add tx
-	RX=$(port_new 10) TX=$(port_new 20)
+	RX=$(port_new 10 "${3:-}") TX=$(port_new 20 "${3:-}")
 	ip link set "$RX" netns rx
 	ip link set "$TX" netns tx
 	exec 5</run/netns/rx 6</run/netns/tx
