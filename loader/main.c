@@ -155,13 +155,13 @@ static int run(int argc, char **argv)
 	argc -= skip;
 	argv += skip;
 	if (argc < 2) {
-		help_all();
+		error("no verb; 'sluice help' lists them");
 		return EXIT_USAGE;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return help_all();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))
-		return do_version(1, argv);
+		return do_version(argc - 1, argv + 1);
 	if (argv[1][0] == '-') {
 		error("'%s' is no verb; options stand behind one: sluice VERB [OPTIONS]",
 		      argv[1]);

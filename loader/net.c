@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -83,6 +84,16 @@ static int split(char *where, char **host, char **service)
 	return 0;
 }
 
+/* A number, or a service's name; getaddrinfo() takes 65536 for 0 and -1 for 65535 */
+static bool is_port(const char *service)
+{
+	size_t digits = strspn(service, "0123456789");
+
+	if (service[digits])
+		return isalpha((unsigned char)service[0]);
+	return digits <= 5 && atoi(service) <= 65535;
+}
+
 static int listen_on(const struct addrinfo *ai, unsigned int rcvbuf)
 {
 	int on = 1, fd, saved;
@@ -125,6 +136,8 @@ int net_listen(const char *where, unsigned int rcvbuf, unsigned short *port)
 	if (split(copy, &host, &service))
 		return error("--listen %s is not ADDR:PORT; IPv6 is written [ADDR]:PORT",
 			     where);
+	if (!is_port(service))
+		return error("--listen %s: '%s' is no port, 0 to 65535", where, service);
 	ret = getaddrinfo(host, service, &hints, &ai);
 	if (ret)
 		return error("--listen %s: %s", where, gai_strerror(ret));

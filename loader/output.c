@@ -17,6 +17,25 @@ bool json_output;
 bool quiet;
 static bool progress_shown;
 
+/* The second byte of UTF-8: no character has two forms, none is a surrogate */
+static bool is_second(unsigned char first, unsigned char second)
+{
+	switch (first) {
+	case 0xc2:
+		/* U+0080 to U+009f are control characters, too */
+		return second >= 0xa0;
+	case 0xe0:
+		return second >= 0xa0;
+	case 0xed:
+		return second < 0xa0;
+	case 0xf0:
+		return second >= 0x90;
+	case 0xf4:
+		return second < 0x90;
+	}
+	return true;
+}
+
 /* Bytes of the UTF-8 character at @s, 0 if it is none or controls a terminal */
 static size_t printable(const unsigned char *s)
 {
@@ -27,8 +46,7 @@ static size_t printable(const unsigned char *s)
 	for (size_t i = 1; i < len; i++)
 		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-	/* U+0080 to U+009f are control characters, too */
-	return s[0] == 0xc2 && s[1] < 0xa0 ? 0 : len;
+	return len == 1 || is_second(s[0], s[1]) ? len : 0;
 }
 
 /* What a user gave may be in it: whatever that is, it stays one line */

@@ -6,31 +6,31 @@
 
 #define WORD_MAX	31	/* nobody mistypes longer ones */
 
-static unsigned int min3(unsigned int a, unsigned int b, unsigned int c)
+static unsigned int min(unsigned int a, unsigned int b)
 {
-	if (b < a)
-		a = b;
-	return c < a ? c : a;
+	return a < b ? a : b;
 }
 
-/* How many letters have to be put in, taken out or changed (Levenshtein) */
+/*
+ * How many letters have to be put in, taken out, changed, or swapped with the next
+ * (Levenshtein and Damerau)
+ */
 static unsigned int distance(const char *a, const char *b)
 {
-	unsigned int row[WORD_MAX + 1], len = strlen(b), i, j, diagonal, above;
+	unsigned int d[WORD_MAX + 1][WORD_MAX + 1], n = strlen(a), m = strlen(b), i, j;
 
-	for (j = 0; j <= len; j++)
-		row[j] = j;
-	for (i = 1; *a; a++, i++) {
-		diagonal = row[0];
-		row[0] = i;
-		for (j = 1; j <= len; j++) {
-			above = row[j];
-			row[j] = min3(row[j - 1] + 1, above + 1,
-				      diagonal + (*a != b[j - 1]));
-			diagonal = above;
+	for (i = 0; i <= n; i++)
+		d[i][0] = i;
+	for (j = 0; j <= m; j++)
+		d[0][j] = j;
+	for (i = 1; i <= n; i++)
+		for (j = 1; j <= m; j++) {
+			d[i][j] = min(min(d[i - 1][j], d[i][j - 1]) + 1,
+				      d[i - 1][j - 1] + (a[i - 1] != b[j - 1]));
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1);
 		}
-	}
-	return row[len];
+	return d[n][m];
 }
 
 void suggest_try(struct suggest *s, const char *word)

@@ -1,0 +1,186 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# arguments.sh: each verb with arguments that are wrong, missing or hostile, as far
+# as that needs no kernel with unified regions.  Needs sluice in $sluice.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+. tests/unit/walk.sh
+
+many=$(printf 'x%.0s' {1..100000})
+digits=$(printf '9%.0s' {1..1000})
+hostile=(' ' $'\n' $'a\nb' $'\t' $'\e[2J\e]0;x\a' $'\xff\xfe' $'\xc2\x9b31m' $'\xed\xa0\x80' $'\xe0\x80\xaf' $'\xf4\x90\x80\x80' \
+	. .. ../../etc /etc/passwd '%s%n%999999d' '$(id)' '`id`' "'" '"' '\' ünïcödé "$many")
+
+# f CODE TEXT REDIRECTION ARGUMENT...: with a redirection of the shell's; standard
+# output need not be empty
+f() {
+	local code=$1 text=$2 how=$3
+	shift 3
+	run bash -c "exec \"\$@\" $how" sh "$sluice" "$@"
+	[ "$rc" = "$code" ] || say_wrong "exit code $rc, not $code, with $how"
+	[ -z "$text" ] || grep -qF -e "$text" "$work/err" "$work/out" ||
+		say_wrong "does not say '$text'"
+}
+
+# Verbs
+t 2 "no verb; 'sluice help' lists them"
+t 2 "no verb ''" ''
+t 2 "'-' is no verb" -
+t 2 "'--' is no verb" --
+t 2 "'-j' is no verb" -j show
+t 2 "'--nonsense' is no verb" --nonsense
+t 2 "did you mean record?" recrod
+t 2 "did you mean record?" rec
+t 2 "did you mean doctor?" docter
+t 2 "did you mean stat?" stats
+t 2 "did you mean show?" shwo
+t 2 "'sluice help' lists them" RECORD
+t 2 "'sluice help' lists them" nonsense
+t 2 "'sluice help' lists them" 0
+for text in "${hostile[@]}"; do
+	t 2 "no verb '" "$text"
+	t 2 "no verb '" help "$text"
+done
+t 0 'Usage: sluice VERB' help
+t 0 'Usage: sluice VERB' --help
+t 0 'Usage: sluice VERB' -h
+t 0 'libbpf' version
+t 0 'libbpf' --version
+t 0 '"libbpf"' version -j
+t 0 '"libbpf"' --version --json
+t 2 "version: 'x' is one argument too many" version x
+t 2 "version: 'x' is one argument too many" --version x
+t 2 "help: 'show' is one argument too many" help record show
+t 2 "help has no option --all" help --all
+
+# Help is there, fits a terminal, and is no error
+for verb in $("$sluice" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+	t 0 "Usage: sluice $verb" "$verb" --help
+	[ "$(wc -L <"$work/out")" -le 80 ] || say_wrong "wider than 80 columns"
+	t 0 "Usage: sluice $verb" "$verb" -h
+	t 0 "Usage: sluice $verb" help "$verb"
+	t 2 "$verb has no option --nonsense; 'sluice $verb --help' lists them" "$verb" --nonsense
+	t 2 "$verb has no option --nonsense; 'sluice $verb --help' lists them" "$verb" --nonsense=1
+	t 2 "$verb has no option -Z" "$verb" -Z
+	t 2 "did you mean --quiet?" "$verb" --queit
+	t 2 "did you mean --help?" "$verb" --hel
+	t 2 "--json takes no value, here 'yes'" "$verb" --json=yes
+	t 2 "--config needs a value" "$verb" --config
+	t 2 "$verb has no option --" "$verb" "--$many"
+	t 2 "$verb has no option -" "$verb" $'-\e[2J'
+	t 2 "$verb has no option --" "$verb" $'--\e[2J'
+done
+
+# record: options
+all=(--dev nosuch0 --queue 1 --nvme /dev/nosuch --listen :1)
+t 2 'record needs --dev IF' record
+t 2 'record needs --queue N' record --dev lo
+t 2 'record needs --nvme DEV' record --dev lo --queue 0 --listen :1
+t 2 'record needs --listen ADDR:PORT' record --dev lo --queue 0 --nvme x
+t 2 'did you mean --queue?' record --queu 1
+t 2 'did you mean --queue?' record --qeue 1
+t 2 'did you mean --region-size?' record --region_size 1
+t 2 "record: 'surplus' is one argument too many" record "${all[@]}" surplus
+t 2 "record: '--force' is one argument too many" record "${all[@]}" -- --force
+t 2 "--dev needs a value, IF" record --dev
+t 2 "--dev needs a value, IF" record --dev --force
+t 2 "--dev needs a value, IF" record --dev --queue 1
+t 2 "--dev needs a value, IF" record --dev --
+t 2 "--dev needs a value, IF" record -d
+t 2 "--dev is empty" record --dev ''
+t 2 "--dev is empty" record --dev=
+t 2 "--force takes no value, here '1'" record --force=1
+t 2 "has no option --no-dev" record --no-dev
+t 2 "has no option --no-" record --no-
+t 2 "--xdp 'nativ' is none of native|skb|off; did you mean native?" record --xdp nativ
+t 2 "--xdp '' is none of native|skb|off" record --xdp ''
+t 2 "--xdp 'native|skb' is none of" record --xdp 'native|skb'
+t 1 "no interface 'nosuch0'" record "${all[@]}"
+t 1 "no interface 'nosuch0'" record "${all[@]}" --force --no-force
+t 1 "no interface 'nosuch0'" record -d nosuch0 --queue=1 -n/dev/x -l :1
+t 1 "no interface 'nosuch1'" record "${all[@]}" --dev nosuch1
+t 1 "no interface '-f'" record "${all[@]}" --dev -f
+t 1 "No such file" record "${all[@]}" --dev lo --queue 0
+stages=()
+for i in {1..300}; do
+	stages+=(--stage filter:drop-prefix=A)
+done
+t 2 '--stage is given more than' record "${all[@]}" "${stages[@]}"
+
+# numbers and sizes
+for text in -1 +1 ' 1' '1 ' $'1\n' 0x 0xg 1e3 1.5 1,5 abc '' 1T 1KK 1k K 18446744073709551616 \
+	"$digits" 0x1ffffffffffffffff ١ NaN "$many"; do
+	t 2 '--region-size' record "${all[@]}" "--region-size=$text"
+	t 2 'is no number' record "${all[@]}" --lba "$text"
+	t 2 'is no number' stat --once --interval "$text"
+done
+t 2 'is no number; give bytes, or 64K' record "${all[@]}" --region-size 17179869184G
+t 2 "--queue '1K' is no number" record --queue 1K
+t 2 '--queue 4294967296 is out of range; it goes from 0 to 4294967295' record --queue 4294967296
+t 2 '--queue 18446744073709551615 is out of range' record --queue 18446744073709551615
+t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 511
+t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 65537
+t 1 "no interface 'nosuch0'" record "${all[@]}" --lba 0xffffffffffffffff --queue 4294967295
+
+# names of things
+for text in "${hostile[@]}"; do
+	t 1 "no interface '" record "${all[@]}" --dev "$text"
+	t 1 '' record "${all[@]}" --dev lo --queue 0 --nvme "$text"
+	t 1 "no pipeline '" show "$text"
+	t 1 "no pipeline '" stat "$text"
+	t 1 "no pipeline '" show -j "$text"
+done
+for file in /dev/null /dev/zero /dev/full /dev/tty /tmp /proc/self/mem "$work/config" /dev/fd/0; do
+	: >"$work/config"
+	t 1 "$file" record "${all[@]}" --dev lo --queue 0 --nvme "$file"
+done
+
+# show, stat
+t 2 "show: 'b' is one argument too many" show a b
+t 2 "stat: 'b' is one argument too many" stat a b
+t 1 "no pipeline ''" show ''
+t 0 '[' show -j
+t 0 '' show -q
+t 2 '--interval 0 is out of range; it goes from 1 to 86400' stat --interval 0
+t 2 '--interval 86401 is out of range' stat -i 86401
+t 2 '--openmetrics is empty' stat -o ''
+t 2 'exclude each other' stat -j -o -
+t 0 '"pipelines"' stat -1j
+t 0 'no pipeline runs' stat -1
+t 0 '# EOF' stat -1o -
+mkfifo "$work/fifo"
+for file in /dev/null /tmp /proc/version "$work/fifo" /nosuch/file "$many"; do
+	t 1 '--openmetrics' stat -1o "$file"
+done
+[ -c /dev/null ] && [ -p "$work/fifo" ] || say_wrong "a device is gone"
+
+# doctor
+t 2 "doctor: 'x' is one argument too many" doctor x
+t 2 '--queue' doctor --queue -1
+t 2 '--dev is empty' doctor --dev ''
+for text in "${hostile[@]}"; do
+	f 1 'ip link' '' doctor --dev "$text" --queue 0
+	LC_ALL=C.UTF-8 grep -qvE '^[[:print:]]+$' "$work/out" && say_wrong "characters that are not for a terminal"
+done
+
+# standard descriptors that are closed, full, or of the wrong kind
+for how in '>&-' '>/dev/full' '</dev/full >/dev/full' '1</dev/null'; do
+	f 1 'standard output' "$how" help
+	f 1 'standard output' "$how" version -j
+	f 1 'standard output' "$how" record --help
+	f 1 'standard output' "$how" show -j
+	f 1 'standard output' "$how" stat -1
+	f 1 'standard output' "$how" stat -1j
+	f 1 'standard output' "$how" stat -1o -
+	f 1 'standard output' "$how" doctor -j
+done
+f 0 'libbpf' '<&-' version
+f 0 'libbpf' '2>&-' version
+f 2 '' '2>&-' nonsense
+f 2 '' '2>/dev/full' nonsense
+f 2 '' '<&- >&- 2>&-' nonsense
+f 1 '' '<&- >&- 2>&-' help
+f 1 "no interface 'nosuch0'" '<&- >&-' record "${all[@]}"
+
+done_walking 400
