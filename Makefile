@@ -29,7 +29,7 @@ MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
 
 # what is used, and how old it may be
-LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, tomlplusplus >= 3.2
+LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
 ifeq ($(filter clean uninstall help demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
@@ -40,8 +40,8 @@ endif
 WARN	:= -Wall -Wextra -Wno-missing-field-initializers -Wmissing-prototypes -Wstrict-prototypes
 CFLAGS	?= -O2 -g
 ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ikernel/include/uapi -I$(BUILD)/skel -Iloader \
-	$(shell $(PKG_CONFIG) --cflags libbpf liburing libxdp blkid json-c libmnl libcap)
-LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap)
+	$(shell $(PKG_CONFIG) --cflags libbpf liburing libxdp blkid json-c libmnl libcap libsystemd)
+LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap libsystemd)
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
 
 # a stage is what declares one; the others are the loader's own

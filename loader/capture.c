@@ -32,6 +32,7 @@
 #include "options.h"
 #include "output.h"
 #include "pin.h"
+#include "service.h"
 #include "verbs.h"
 
 #define BATCH		256	/* frames of a queue before the next has its turn */
@@ -521,8 +522,9 @@ static int run(struct capture *c)
 
 		if (moved)
 			look_at_ring(c);
-		else if (sleep_on_ring(c, NS_PER_SEC))
+		else if (sleep_on_ring(c, service_timeout(1000) * (NS_PER_SEC / 1000)))
 			return -1;
+		service_watchdog();
 		moved = move(c);
 		if (moved < 0)
 			return -1;
@@ -602,6 +604,7 @@ static int finish(struct capture *c)
 	};
 	int ret;
 
+	service_stopping();
 	capture_rx_stop(&c->rx);
 	if (settle(c, &st))
 		return -1;
@@ -621,6 +624,7 @@ static int capture_run(struct capture *c)
 	/* not by note(): scripts wait for this line */
 	fprintf(stderr, "sluice: capturing on %s, %s\n", c->opt.dev,
 		c->rx.zerocopy ? "zero copy" : "copy mode");
+	service_ready();
 	return run(c) || finish(c) ? -1 : 0;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "output.h"
+#include "service.h"
 
 #define LINE_MAX_BYTES	1000
 #define LINE_HEAD	600
@@ -132,10 +133,18 @@ void note(const char *fmt, ...)
 	va_end(ap);
 }
 
+bool progress_wanted(void)
+{
+	return service_wants_status() || (!quiet && isatty(STDERR_FILENO));
+}
+
 void progress(const char *fmt, ...)
 {
 	va_list ap;
 
+	va_start(ap, fmt);
+	service_vstatus(fmt, ap);
+	va_end(ap);
 	if (quiet || !isatty(STDERR_FILENO))
 		return;
 	va_start(ap, fmt);

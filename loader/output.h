@@ -19,7 +19,11 @@ int error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* For a person who watches; not with -q */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* A line on stderr that the next one replaces; only if that is a terminal */
+/*
+ * A line on stderr that the next one replaces, if that is a terminal; and the status
+ * that a service manager shows.  Is there anybody who wants it?
+ */
+bool progress_wanted(void);
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void progress_end(void);
 

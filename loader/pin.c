@@ -136,11 +136,15 @@ int pin_join(const char *name)
 
 void pin_close(void)
 {
+	struct pipeline_info info;
+
 	if (!folder[0])
 		return;
 	pipeline_close();
 	lock_take();
-	remove_folder(folder);
+	/* a killed one's may have been taken over by the next of that name */
+	if (pipeline_read(folder, &info) || pipeline_is_own(&info))
+		remove_folder(folder);
 	/* the last one turns off the light */
 	rmdir(PIN_ROOT);
 	lock_give();

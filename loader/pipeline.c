@@ -153,3 +153,8 @@ bool pipeline_alive(const struct pipeline_info *info)
 
 	return start >= 0 && start <= info->start_ns;
 }
+
+bool pipeline_is_own(const struct pipeline_info *info)
+{
+	return info->pid == self.pid && info->start_ns == self.start_ns;
+}

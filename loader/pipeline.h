@@ -36,4 +36,7 @@ int pipeline_ring(const char *name);
 /* Does its process live?  A later one with the same number is not it */
 bool pipeline_alive(const struct pipeline_info *info);
 
+/* Is it what pipeline_write() wrote, here or before a fork? */
+bool pipeline_is_own(const struct pipeline_info *info);
+
 #endif

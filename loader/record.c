@@ -16,8 +16,10 @@
 #include "options.h"
 #include "output.h"
 #include "pin.h"
+#include "privileges.h"
 #include "region.h"
 #include "run.h"
+#include "service.h"
 #include "stream.h"
 #include "verbs.h"
 
@@ -30,6 +32,7 @@ struct record_options {
 	struct option_list	stages;
 	unsigned long long	lba;
 	const char		*name;
+	const char		*user;
 	bool			force;
 };
 
@@ -43,6 +46,8 @@ static const struct option_desc options[] = {
 	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write", .def = "0" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "record" },
+	{ "user", 0, OPT_STRING, OPT(user), "USER",
+	  "become that user when everything is set up" },
 	{ "force", 'f', OPT_FLAG, OPT(force), NULL,
 	  "overwrite a file system or partition table" },
 	{ }
@@ -75,7 +80,8 @@ static int check_options(struct record *rec)
 	unsigned long long blocks;
 	const char *why;
 
-	if (stream_check(&rec->in, &o->in) || nvme_find(&rec->ns, o->nvme))
+	if (stream_check(&rec->in, &o->in) || privileges_check(o->user) ||
+	    nvme_find(&rec->ns, o->nvme))
 		return -1;
 	blocks = nvme_blocks(&rec->ns);
 	if (blocks && o->lba >= blocks)
@@ -100,19 +106,32 @@ static int open_region(struct record *rec)
 	return region_open(&rec->region, &p);
 }
 
+/* What takes privileges again, done by the process that has kept them */
+static void record_undo(void *arg)
+{
+	struct record *rec = arg;
+
+	xdp_close(rec->in.xdp);
+	pin_close();
+}
+
 static int record_open(struct record *rec)
 {
 	if (check_options(rec) || run_signals_open(&rec->signals) || open_region(rec) ||
 	    pin_open(rec->opt.name, rec->region.ring.ring_fd) ||
 	    run_stages_open(&rec->stages, &rec->opt.stages, "record",
 			    rec->region.ring.ring_fd) ||
-	    stream_listen(&rec->in))
+	    stream_listen(&rec->in) ||
+	    privileges_drop(rec->opt.user, record_undo, rec))
 		return -1;
 	return 0;
 }
 
 static void record_close(struct record *rec)
 {
+	service_stopping();
+	if (privileges_undo())
+		xdp_forget(rec->in.xdp);
 	stream_close(&rec->in);
 	run_stages_close(&rec->stages);
 	pin_close();
@@ -139,6 +158,7 @@ static void on_signal(struct record *rec)
 	struct io_uring_sqe *sqe;
 
 	if (!rec->stopping) {
+		service_stopping();
 		note("stopping: writing what has been received (again to cancel)");
 		rec->stopping = true;
 		shutdown(rec->in.fd, SHUT_RD);

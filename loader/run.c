@@ -7,6 +7,7 @@
 
 #include "output.h"
 #include "run.h"
+#include "service.h"
 
 #define PRIO_STEP	100
 #define PRIO_LAST	1000000
@@ -53,14 +54,16 @@ int run_loop(const struct run_loop *loop)
 	bool ended = false;
 
 	while (!ended) {
-		struct __kernel_timespec second = { .tv_sec = 1 };
+		int ms = service_timeout(1000);
+		struct __kernel_timespec time = { ms / 1000, ms % 1000 * 1000000ll };
 		struct io_uring_cqe *cqe;
 		int ret;
 
-		ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &second, NULL);
+		ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
 		if (ret < 0 && ret != -ETIME && ret != -EINTR)
 			return error("io_uring: %s", strerror(-ret));
 		ended = run_reap(loop);
+		service_watchdog();
 		loop->progress(loop->arg);
 	}
 	progress_end();
@@ -80,7 +83,7 @@ bool run_progress_due(void)
 {
 	static struct timespec last;
 
-	if (quiet || !isatty(STDERR_FILENO) || elapsed_ns(&last) < 100000000)
+	if (!progress_wanted() || elapsed_ns(&last) < 100000000)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &last);
 	return true;
@@ -90,6 +93,8 @@ void run_listening(const char *where, unsigned short port)
 {
 	fprintf(stderr, "sluice: listening on %.*s:%u\n",
 		(int)(strrchr(where, ':') - where), where, port);
+	service_ready();
+	service_status("listening on port %u", port);
 }
 
 /*

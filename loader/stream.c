@@ -8,6 +8,7 @@
 #include "net.h"
 #include "output.h"
 #include "run.h"
+#include "service.h"
 #include "stream.h"
 
 #define RCVBUF_MAX	(512u << 20)	/* the kernel doubles it in an int */
@@ -63,11 +64,14 @@ int stream_accept(struct stream *s, int signal_fd)
 		{ .fd = s->listen_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
+	int ret;
 
 	run_listening(s->opt->listen, s->port);
-	while (poll(fds, 2, -1) < 0)
-		if (errno != EINTR)
+	while ((ret = poll(fds, 2, service_timeout(-1))) <= 0) {
+		if (ret < 0 && errno != EINTR)
 			return error("poll: %s", strerror(errno));
+		service_watchdog();
+	}
 	if (fds[1].revents)
 		return 0;
 	s->fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);

@@ -86,6 +86,12 @@ void xdp_close(struct xdp *xdp)
 	free(xdp);
 }
 
+void xdp_forget(struct xdp *xdp)
+{
+	if (xdp)
+		xdp->prog.attached = false;
+}
+
 static struct flow_total xdp_total(const struct xdp *xdp)
 {
 	int nr_cpus = libbpf_num_possible_cpus(), i;

@@ -13,6 +13,8 @@ struct xdp;
 struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
 		     unsigned int queue, unsigned short port);
 void xdp_close(struct xdp *xdp);
+/* Another process has detached it, or will; xdp_close() does the rest */
+void xdp_forget(struct xdp *xdp);
 
 struct json_object *xdp_json(const struct xdp *xdp);
 void xdp_print(const struct xdp *xdp);

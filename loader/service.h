@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a pipeline tells a service manager, see sd_notify(3).  Without one nothing
+ * of this does anything.
+ */
+#ifndef SERVICE_H
+#define SERVICE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+
+/* It is set up: who waits for it can go on */
+void service_ready(void);
+/* What `systemctl status` shows; not more often than once a second, see progress() */
+void service_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void service_vstatus(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+/* Is it time for one? */
+bool service_wants_status(void);
+/* The loop goes round; called as often as service_timeout() says, or more often */
+void service_watchdog(void);
+/* It ends, which may take a while */
+void service_stopping(void);
+
+/* Milliseconds to wait at most, where @ms would do otherwise (-1: forever) */
+int service_timeout(int ms);
+
+#endif
