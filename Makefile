@@ -27,6 +27,7 @@ SBINDIR	?= $(PREFIX)/sbin
 PCDIR	?= $(PREFIX)/share/pkgconfig
 MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
+COMPDIR	?= $(PREFIX)/share/bash-completion/completions
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
@@ -170,13 +171,14 @@ install: all
 	sed -e 's|@INCDIR@|$(INCDIR)|' -e 's|@VERSION@|$(VERSION)|' \
 		-e 's|@STAGEDIR@|$(STAGEDIR)|' include/sluice/sluice.pc.in \
 		>$(DESTDIR)$(PCDIR)/sluice.pc
+	install -D -m 644 loader/sluice.bash $(DESTDIR)$(COMPDIR)/sluice
 	for page in $(MAN); do \
 		install -D -m 644 $$page \
 			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done
 
 uninstall:
-	rm -f $(DESTDIR)$(SBINDIR)/sluice $(DESTDIR)$(PCDIR)/sluice.pc
+	rm -f $(DESTDIR)$(SBINDIR)/sluice $(DESTDIR)$(PCDIR)/sluice.pc $(DESTDIR)$(COMPDIR)/sluice
 	rm -rf $(DESTDIR)$(INCDIR)/sluice
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 

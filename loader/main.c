@@ -10,6 +10,7 @@
 #include <string.h>
 #include <xdp/libxdp.h>
 
+#include "complete.h"
 #include "config.h"
 #include "options.h"
 #include "output.h"
@@ -146,6 +147,28 @@ static int skip_config(int argc, char **argv)
 	return i;
 }
 
+/* The words behind "sluice", the last of which is to be completed */
+static int do_complete(int argc, char **argv)
+{
+	int skip = 1;
+
+	while (skip + 2 < argc && !strcmp(argv[skip], "--config"))
+		skip += 2;
+	if (argc - skip < 1)
+		return 0;
+	if (argc - skip > 1) {
+		completing = true;
+		quiet = true;
+		return run_verb(argv[skip], argc - skip, argv + skip);
+	}
+	for (size_t i = 0; i < NR_VERBS; i++)
+		complete_word(argv[skip], verbs[i].name);
+	complete_word(argv[skip], "--config");
+	complete_word(argv[skip], "--help");
+	complete_word(argv[skip], "--version");
+	return 0;
+}
+
 static int run(int argc, char **argv)
 {
 	int skip = skip_config(argc, argv) - 1;
@@ -158,6 +181,8 @@ static int run(int argc, char **argv)
 		error("no verb; 'sluice help' lists them");
 		return EXIT_USAGE;
 	}
+	if (!strcmp(argv[1], "__complete"))
+		return do_complete(argc - 1, argv + 1);
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))
 		return help_all();
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V"))

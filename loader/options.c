@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "complete.h"
 #include "config.h"
 #include "options.h"
 #include "output.h"
@@ -576,6 +577,10 @@ int options_parse(const struct verb_desc *verb, void *values, int argc, char **a
 	};
 	int first;
 
+	if (completing) {
+		complete_options(verb, common, argc, argv);
+		return -2;
+	}
 	if (set_defaults(verb, values))
 		return -1;
 	first = parse_argv(&p);

@@ -24,7 +24,7 @@ struct option_list {
 
 /*
  * What the value is can be read from the name of the argument: IF is an
- * interface, DEV a namespace, FILE a file.
+ * interface, DEV a namespace, FILE a file, USER a user.  The shell completes it.
  */
 struct option_desc {
 	const char		*name;		/* long; NULL ends the table */
