@@ -5,6 +5,7 @@
 # without one, and as OpenMetrics.
 . "$(dirname "$0")/../lib.sh"
 data 6144000
+tests/vm/enter clang -target bpf -mcpu=v3 -O2 -g -I. -c tests/guest/latency.bpf.c -o "$dir/latency.bpf.o"
 machine -- tests/guest/stat.sh
 expect --drop DROP
 done_with_images

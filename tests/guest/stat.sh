@@ -23,7 +23,8 @@ grep -q "no pipeline 'nosuch'" /tmp/none || die "unclear: $(cat /tmp/none)"
 
 nic 1500 on
 record_start --stage filter:drop-prefix=DROP
-stat -j record >/tmp/stat.json &
+# the process itself, for the signal, not a shell with that function
+"$sluice" stat -j record >/tmp/stat.json &
 watcher=$!
 until_true 10 lines /tmp/stat.json 1
 mkfifo /tmp/more
@@ -51,10 +52,11 @@ check "verdicts by stage" '.[-1].pipelines[0] | .dropped_records as $d | .receiv
 	[.verdicts[] | select(.stage == "filter1")] |
 	all(.[]; .records == {drop: $d, next: ($r - $d), write: 0}[.verdict] // 0)' /tmp/all.json
 
+[ "$("$sluice" __complete stat re)" = record ] || die "no completion of its name"
+
 # latencies: a map with BTF, where the slots are not at the start, and one without
-clang -target bpf -mcpu=v3 -O2 -g -I/sluice -c /sluice/tests/guest/latency.bpf.c -o /tmp/latency.bpf.o
 mkdir /sys/fs/bpf/test
-bpftool prog loadall /tmp/latency.bpf.o /sys/fs/bpf/test type socket pinmaps /sys/fs/bpf/test
+bpftool prog loadall /out/latency.bpf.o /sys/fs/bpf/test type socket pinmaps /sys/fs/bpf/test
 mv /sys/fs/bpf/test/test_latency $folder/meter1-map-meter_latency
 bpftool map create $folder/plain-map-plain_latency type array key 4 value 256 entries 1 name plain_latency
 python3 /sluice/tests/guest/slots.py $folder/meter1-map-meter_latency 34 1 10=980 12=15 20=5
@@ -96,7 +98,8 @@ setpriv --reuid 65534 --clear-groups "$sluice" stat -1 2>/tmp/err && die "for no
 grep -q 'run as root' /tmp/err || die "for nobody: $(cat /tmp/err)"
 
 # one that watches a pipeline ends with it
-stat record >/tmp/lines &
+# not with what keeps the connection open
+stat record >/tmp/lines 7>&- &
 watcher=$!
 until_true 10 lines /tmp/lines 2
 exec 7>&-
