@@ -164,6 +164,55 @@ for text in "${hostile[@]}"; do
 	LC_ALL=C.UTF-8 grep -qvE '^[[:print:]]+$' "$work/out" && say_wrong "characters that are not for a terminal"
 done
 
+# stage, attach, detach
+t 2 'stage needs one of list' stage
+t 2 "stage knows no 'nosuch'" stage nosuch
+t 2 "is one argument too many" stage list x
+t 2 'takes one name' stage help
+t 2 'takes one name' stage help a b
+t 2 'takes one name' stage check
+t 2 'takes one name' stage new
+t 2 'takes a pipeline and a stage' attach
+t 2 'takes a pipeline and a stage' attach a
+t 2 'takes a pipeline and a stage' attach a b c
+t 2 '--prio' attach --prio -1 a b
+t 2 '--prio' attach --prio 2147483648 a b
+t 2 'takes a pipeline and a stage' detach
+t 2 'takes a pipeline and a stage' detach a
+for text in '' "${hostile[@]}"; do
+	t 2 'is not 1 to 15 lower case letters' stage new "$text"
+	t 1 '' stage help "$text"
+	t 1 'no pipeline' attach "$text" filter
+	t 1 'no pipeline' detach "$text" filter
+done
+for text in filter: filter:= filter:drop-prefix filter:drop-prefix= filter:drop-prefix=0xg \
+	filter:drop-prefix=A,offset=-1 filter:drop-prefix=A,colour=red filter:, "filter:$many"; do
+	t 1 'filter' stage check "$text"
+done
+
+# capture, export
+frames=(--dev nosuch0 --queue 1 --nvme /dev/nosuch)
+t 2 'capture needs --dev IF' capture
+t 2 'capture needs --queue N' capture --dev lo
+t 2 'capture needs --nvme DEV' capture --dev lo --queue 0
+t 2 "capture: 'surplus' is one argument too many" capture "${frames[@]}" surplus
+t 1 "no interface 'nosuch0'" capture "${frames[@]}"
+t 2 'export needs --nvme' export
+t 2 "export: 'surplus' is one argument too many" export --nvme x surplus
+for text in "${hostile[@]}"; do
+	t 1 '' capture "${frames[@]}" --dev "$text"
+	t 1 '' export --nvme "$text"
+	t 1 '' export --nvme /dev/zero --output "$text"
+done
+for file in /dev/null /dev/zero /dev/full /tmp /proc/self/mem "$work/config" /nosuch/file; do
+	t 1 "$file" export --nvme "$file"
+done
+for text in -1 1e3 abc '' 18446744073709551616 "$many"; do
+	t 2 'is no number' capture "${frames[@]}" --count "$text"
+	t 2 'is no number' capture "${frames[@]}" --duration "$text"
+	t 2 'is no number' export --nvme x --lba "$text"
+done
+
 # standard descriptors that are closed, full, or of the wrong kind
 for how in '>&-' '>/dev/full' '</dev/full >/dev/full' '1</dev/null'; do
 	f 1 'standard output' "$how" help
