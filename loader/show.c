@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "objects.h"
 #include "options.h"
 #include "output.h"
 #include "pin.h"
@@ -22,91 +23,6 @@ static const struct verb_desc verb = {
 	"moved, and the BPF programs, maps and links that bpftool shows by id.",
 	NULL,
 };
-
-struct object {
-	const char	*type;
-	unsigned int	id;
-	char		name[64];
-};
-
-static void get_prog(int fd, struct object *o)
-{
-	struct bpf_prog_info info = { };
-	__u32 len = sizeof(info);
-
-	if (bpf_prog_get_info_by_fd(fd, &info, &len))
-		return;
-	o->type = "prog";
-	o->id = info.id;
-	snprintf(o->name, sizeof(o->name), "%s", info.name);
-}
-
-static void get_map(int fd, struct object *o)
-{
-	struct bpf_map_info info = { };
-	__u32 len = sizeof(info);
-
-	if (bpf_map_get_info_by_fd(fd, &info, &len))
-		return;
-	o->type = "map";
-	o->id = info.id;
-	snprintf(o->name, sizeof(o->name), "%s", info.name);
-}
-
-static void get_link(int fd, struct object *o)
-{
-	struct bpf_link_info info = { };
-	__u32 len = sizeof(info);
-
-	if (bpf_link_get_info_by_fd(fd, &info, &len))
-		return;
-	o->type = "link";
-	o->id = info.id;
-	snprintf(o->name, sizeof(o->name), "of map %u", info.struct_ops.map_id);
-}
-
-/* What a pin is, is in its name: see pin.c */
-static int get_object(const char *folder, const char *pin, struct object *o)
-{
-	char path[768];
-	int fd;
-
-	memset(o, 0, sizeof(*o));
-	snprintf(path, sizeof(path), "%s/%s", folder, pin);
-	fd = bpf_obj_get(path);
-	if (fd < 0)
-		return -1;
-	if (strstr(pin, "-prog-"))
-		get_prog(fd, o);
-	else if (strstr(pin, "-link"))
-		get_link(fd, o);
-	else
-		get_map(fd, o);
-	close(fd);
-	return o->type ? 0 : -1;
-}
-
-static struct json_object *objects_json(const char *folder)
-{
-	struct json_object *list = json_object_new_array(), *obj;
-	DIR *dir = opendir(folder);
-	struct dirent *e;
-	struct object o;
-
-	while (dir && (e = readdir(dir))) {
-		if (e->d_name[0] == '.' || get_object(folder, e->d_name, &o))
-			continue;
-		obj = json_object_new_object();
-		json_add_str(obj, "type", o.type);
-		json_add_u64(obj, "id", o.id);
-		json_add_str(obj, "name", o.name);
-		json_add_str(obj, "pin", e->d_name);
-		json_object_array_add(list, obj);
-	}
-	if (dir)
-		closedir(dir);
-	return list;
-}
 
 /* What a map of a stage's, which is pinned as @pin, tells of it */
 static void add_map(struct json_object *stage, const char *folder, const char *pin)
@@ -137,11 +53,25 @@ static void add_stage(struct json_object *list, const char *folder,
 	struct json_object *obj = json_object_new_object();
 
 	json_object_object_add(obj, "name", json_object_new_string_len(link, len));
+	objects_add_link(obj, folder, link);
 	for (int i = 0; i < nr; i++)
 		if (!strncmp(pins[i]->d_name, link, len) &&
 		    !strncmp(pins[i]->d_name + len, "-map-", strlen("-map-")))
 			add_map(obj, folder, pins[i]->d_name);
 	json_object_array_add(list, obj);
+}
+
+/* As they are asked; what is detached has no place */
+static int by_prio(const void *a, const void *b)
+{
+	struct json_object *x, *y;
+	bool has_x = json_object_object_get_ex(*(struct json_object **)a, "prio", &x);
+	bool has_y = json_object_object_get_ex(*(struct json_object **)b, "prio", &y);
+
+	if (!has_x || !has_y)
+		return has_y - has_x;
+	return (json_object_get_int(x) > json_object_get_int(y)) -
+	       (json_object_get_int(x) < json_object_get_int(y));
 }
 
 static struct json_object *stages_json(const char *folder)
@@ -160,6 +90,7 @@ static struct json_object *stages_json(const char *folder)
 		free(pins[i]);
 	if (nr >= 0)
 		free(pins);
+	json_object_array_sort(list, by_prio);
 	return list;
 }
 
@@ -174,6 +105,8 @@ static struct json_object *pipeline_json(const char *name)
 	json_add_str(obj, "name", name);
 	json_add_str(obj, "folder", folder);
 	if (!pipeline_read(folder, &info)) {
+		json_add_str(obj, "kind", info.kind);
+		json_add_u64(obj, "rings", info.nr_rings);
 		json_add_u64(obj, "pid", info.pid);
 		json_add_bool(obj, "running", pipeline_alive(&info));
 		if (!stats_read(&info, &s)) {
@@ -199,66 +132,80 @@ static const char *counter(struct json_object *counters, const char *verdict)
 	return json_object_get_string(json_object_object_get(c, "records"));
 }
 
+static const char *str(struct json_object *obj, const char *key)
+{
+	return json_object_get_string(json_object_object_get(obj, key)) ?: "";
+}
+
 static void print_stages(struct json_object *list)
 {
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *o = json_object_array_get_idx(list, i);
 		struct json_object *c = json_object_object_get(o, "counters");
-		struct json_object *ended = json_object_object_get(o, "ended");
 
-		printf("  stage %-12s",
-		       json_object_get_string(json_object_object_get(o, "name")));
+		printf("  stage %-12s prio %-7s %s", str(o, "name"), str(o, "prio"),
+		       str(o, "ended")[0] ? str(o, "ended") : str(o, "state"));
 		if (c)
-			printf(" next %s, drop %s, write %s records",
-			       counter(c, "next"), counter(c, "drop"), counter(c, "write"));
-		if (ended)
-			printf("%s %s", c ? ";" : "", json_object_get_string(ended));
+			printf("; next %s, drop %s, write %s", counter(c, "next"),
+			       counter(c, "drop"), counter(c, "write"));
 		printf("\n");
 	}
+}
+
+static void print_head(struct json_object *p)
+{
+	const char *rings = str(p, "rings");
+
+	printf("%s  ", str(p, "name"));
+	if (strcmp(str(p, "kind"), str(p, "name")))
+		printf("%s  ", str(p, "kind"));
+	if (rings[0])
+		printf("process %s%s  %s %s  ", str(p, "pid"),
+		       json_object_get_boolean(json_object_object_get(p, "running")) ?
+		       "" : " (gone)", rings, strcmp(rings, "1") ? "rings" : "ring");
+	printf("%s\n", str(p, "folder"));
 }
 
 static void print_pipeline(struct json_object *p)
 {
 	struct json_object *list, *o;
 
-	printf("%s  %s", json_object_get_string(json_object_object_get(p, "name")),
-	       json_object_get_string(json_object_object_get(p, "folder")));
-	o = json_object_object_get(p, "pid");
-	if (o)
-		printf("  process %s%s", json_object_get_string(o),
-		       json_object_get_boolean(json_object_object_get(p, "running")) ?
-		       "" : " (gone)");
-	printf("\n");
-	o = json_object_object_get(p, "received_bytes");
-	if (o)
+	print_head(p);
+	if (json_object_object_get(p, "received_bytes"))
 		printf("  received %s  dropped %s  written %s  copied %s bytes\n",
-		       json_object_get_string(o),
-		       json_object_get_string(json_object_object_get(p, "dropped_bytes")),
-		       json_object_get_string(json_object_object_get(p, "written_bytes")),
-		       json_object_get_string(json_object_object_get(p, "copied_bytes")));
+		       str(p, "received_bytes"), str(p, "dropped_bytes"),
+		       str(p, "written_bytes"), str(p, "copied_bytes"));
 	print_stages(json_object_object_get(p, "stages"));
 	list = json_object_object_get(p, "objects");
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		o = json_object_array_get_idx(list, i);
-		printf("  %-5s %5s  %-20s %s\n",
-		       json_object_get_string(json_object_object_get(o, "type")),
-		       json_object_get_string(json_object_object_get(o, "id")),
-		       json_object_get_string(json_object_object_get(o, "name")),
-		       json_object_get_string(json_object_object_get(o, "pin")));
+		printf("  %-5s %5s  %-20s %s\n", str(o, "type"), str(o, "id"),
+		       str(o, "name"), str(o, "pin"));
 	}
 }
 
+/* NULL after an error message */
 static struct json_object *collect(const char *only)
 {
-	struct json_object *list = json_object_new_array();
-	DIR *dir = opendir(PIN_ROOT);
-	struct dirent *e;
+	struct json_object *list;
+	struct dirent **names;
+	int nr = scandir(PIN_ROOT, &names, NULL, alphasort);
 
-	while (dir && (e = readdir(dir)))
-		if (e->d_name[0] != '.' && (!only || !strcmp(only, e->d_name)))
-			json_object_array_add(list, pipeline_json(e->d_name));
-	if (dir)
-		closedir(dir);
+	if (nr < 0 && errno != ENOENT) {
+		error(PIN_ROOT ": %s%s", strerror(errno),
+		      errno == EACCES ? "; run as root" : "");
+		return NULL;
+	}
+	list = json_object_new_array();
+	for (int i = 0; i < nr; i++) {
+		const char *name = names[i]->d_name;
+
+		if (name[0] != '.' && (!only || !strcmp(only, name)))
+			json_object_array_add(list, pipeline_json(name));
+		free(names[i]);
+	}
+	if (nr >= 0)
+		free(names);
 	return list;
 }
 
@@ -273,6 +220,8 @@ int do_show(int argc, char **argv)
 	if (options_args(&verb, argc, argv, first, 0, 1))
 		return EXIT_USAGE;
 	list = collect(first < argc ? argv[first] : NULL);
+	if (!list)
+		return 1;
 	nr = json_object_array_length(list);
 	if (first < argc && !nr) {
 		json_object_put(list);

@@ -45,6 +45,23 @@ until_true 30 written || die "nothing is written: $("$sluice" show inspect -j)"
 check "sluice show has all of it" '.[0] | .running and (.objects | length > 8)' \
 	"$sluice" show inspect -j
 "$sluice" show
+! "$sluice" show | grep -E '.{81}' || die "wider than 80 columns"
+# each program and map under the name that bpftool has for it, what is not pinned, too
+for type in prog map; do
+	bpftool -j $type show | jq -c 'map({id, name}) | sort' >/tmp/bpftool.json
+	check "the ${type}s' names are bpftool's" "[.[0].objects[] | select(.type == \"$type\") |
+		{id, name}] | (length > 3) and (. - $(cat /tmp/bpftool.json) == [])" "$sluice" show inspect -j
+done
+bpftool -j link show | jq -c 'map(.id)' >/tmp/bpftool.json
+check "links, with the name of what they attach" "[.[0].objects[] | select(.type == \"link\")] |
+	(map(.name) | sort) == [\"filter\", \"record\"] and (map(.id) - $(cat /tmp/bpftool.json) == [])" \
+	"$sluice" show inspect -j
+check "maps that are not pinned" \
+	'[.[0].objects[] | select(.type == "map" and .pin == null) | .name] | contains(["filter", "record"])' \
+	"$sluice" show inspect -j
+check "kind, rings, stages in their order" '.[0] | .kind == "record" and .rings == 1 and
+	(.stages | map([.name, .prio, .state])) ==
+	[["filter1", 100, "attached"], ["record", 1000000, "attached"]]' "$sluice" show inspect -j
 check "the filter's counters move" \
 	'[.[0].formatted.values[].value.next.records] | add > 0' \
 	bpftool -j map dump pinned $folder/filter1-map-filter_verdicts
