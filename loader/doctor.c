@@ -14,6 +14,7 @@
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include <xdp/libxdp.h>
 #include <linux/io_uring/unified.h>
 #include <linux/magic.h>
 
@@ -72,8 +73,11 @@ check(const char *area, const char *what, int ok, const char *remedy, ...)
 	if (text[0])
 		json_add_str(obj, "remedy", text);
 	json_object_array_add(results, obj);
-	if (!json_output)
-		printf("%-7s %-48s %-4s%s\n", area, what, word, text);
+	if (json_output)
+		return;
+	printf("%-7s %-64s %s\n", area, what, word);
+	if (text[0])
+		printf("%-7s   %s\n", "", text);
 }
 
 static int has_opcode(void)
@@ -90,6 +94,25 @@ static int btf_has(const struct btf *btf, const char *name, int kind)
 	return btf && btf__find_by_name_kind(btf, name, kind) > 0;
 }
 
+/* What the stages that come with sluice call */
+static const char *missing_kfunc(const struct btf *btf)
+{
+	static const char * const names[] = {
+		"bpf_io_unified_buf_data", "bpf_io_unified_buf_load",
+		"bpf_io_unified_buf_store", "bpf_io_unified_buf_crc32c",
+		"bpf_io_unified_alloc", "bpf_io_unified_buf_clone",
+		"bpf_io_unified_buf_write", "bpf_io_unified_buf_read",
+		"bpf_io_unified_buf_pass", "bpf_io_unified_buf_drop",
+		"bpf_io_unified_stream_storage", "bpf_io_unified_get_stats",
+		"bpf_io_unified_exit",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (!btf_has(btf, names[i], BTF_KIND_FUNC))
+			return names[i];
+	return NULL;
+}
+
 static int is_mounted(const char *path, long magic)
 {
 	struct statfs fs;
@@ -100,22 +123,23 @@ static int is_mounted(const char *path, long magic)
 static void check_kernel(void)
 {
 	struct btf *btf = btf__load_vmlinux_btf();
+	const char *kfunc;
 	struct utsname u;
 	int major = 0, minor = 0;
 
 	uname(&u);
 	sscanf(u.release, "%d.%d", &major, &minor);
 	check("kernel", "Linux 7.3 or later", major > 7 || (major == 7 && minor >= 3),
-	      "this is %s", u.release);
+	      "this is %s; boot 7.3 with the patches of kernel/", u.release);
 	check("kernel", "io_uring knows IORING_OP_UNIFIED", has_opcode(),
 	      "apply the patches of kernel/, set CONFIG_IO_URING_UNIFIED");
 	check("kernel", "BTF", btf != NULL, "set CONFIG_DEBUG_INFO_BTF");
 	check("kernel", "stages (struct io_unified_ops)",
 	      btf_has(btf, "io_unified_ops", BTF_KIND_STRUCT),
 	      "set CONFIG_BPF_JIT and CONFIG_DEBUG_INFO_BTF");
-	check("kernel", "kfunc bpf_io_unified_buf_load",
-	      btf_has(btf, "bpf_io_unified_buf_load", BTF_KIND_FUNC),
-	      "the kernel's patches are older than this sluice");
+	kfunc = missing_kfunc(btf);
+	check("kernel", "functions for stages (kfuncs)", !kfunc,
+	      "no %s: apply the patches that came with this sluice", kfunc);
 	check("kernel", "bpffs on /sys/fs/bpf",
 	      is_mounted("/sys/fs/bpf", BPF_FS_MAGIC),
 	      "mount -t bpf bpf /sys/fs/bpf");
@@ -179,15 +203,28 @@ static void check_cap(cap_value_t cap, const char *name, const char *why)
 	check("rights", what, has_cap(cap), "run as root, or with that capability");
 }
 
+/* One that is not libxdp's has the interface to itself */
+static void check_xdp(const char *dev)
+{
+	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(if_nametoindex(dev));
+	bool alone = !libxdp_get_error(mp) && xdp_multiprog__is_legacy(mp);
+
+	check("NIC", "there is room for an XDP program", !alone,
+	      "ip link set %s xdp off, or --xdp off", dev);
+	if (!libxdp_get_error(mp))
+		xdp_multiprog__close(mp);
+}
+
 static void check_nic(const struct doctor_options *o)
 {
-	int queues = net_rx_queues(o->dev), split, thresh;
+	int queues = net_rx_queues(o->dev), split, thresh, rss;
 
 	check("NIC", "the interface is there", if_nametoindex(o->dev) != 0,
 	      "'ip link' lists what is in this network namespace");
 	if (!if_nametoindex(o->dev))
 		return;
 	check("NIC", "it is up", net_is_up(o->dev), "ip link set %s up", o->dev);
+	check_xdp(o->dev);
 	check("NIC", "the queue is there",
 	      queues < 0 ? -1 : o->queue < (unsigned long long)queues,
 	      "'ethtool -l %s' shows how many there are, 'ethtool -L %s' adds",
@@ -199,6 +236,12 @@ static void check_nic(const struct doctor_options *o)
 	check("NIC", "header split", split, "ethtool -G %s tcp-data-split on", o->dev);
 	check("NIC", "split of all packets (hds-thresh 0)", !thresh,
 	      "ethtool -G %s hds-thresh 0 (it is %d)", o->dev, thresh);
+	rss = net_rss_uses(o->dev, o->queue);
+	/* what is not for the pipeline is dropped there, which may be meant */
+	if (rss >= 0)
+		check("NIC", "the queue gets only what is steered to it (RSS)", rss ? -1 : 1,
+		      "ethtool -X %s equal N, for the first N queues; it has %llu", o->dev,
+		      o->queue);
 	/* other ways to steer may do */
 	check("NIC", "rules that steer flows (ntuple)",
 	      net_has_ntuple(o->dev) ? 1 : -1,
@@ -216,6 +259,8 @@ static void check_nvme(const struct doctor_options *o)
 		return;
 	why = nvme_in_use(&ns);
 	check("NVMe", "is nobody's", !why, "%s", why ?: "");
+	check("NVMe", "can be written", !nvme_read_only(&ns),
+	      "blockdev --setrw /dev/%s, unless the device itself is write-protected", ns.disk);
 	sgl = nvme_has_sgl(&ns);
 	/* it works without */
 	check("NVMe", "gathers (SGL)", sgl > 0 ? 1 : -1,
@@ -235,6 +280,8 @@ int do_doctor(int argc, char **argv)
 	check_cap(CAP_SYS_ADMIN, "CAP_SYS_ADMIN", "regions");
 	check_cap(CAP_NET_ADMIN, "CAP_NET_ADMIN", "NIC queues");
 	check_cap(CAP_BPF, "CAP_BPF", "stages");
+	check_cap(CAP_PERFMON, "CAP_PERFMON", "stages");
+	check_cap(CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "counters of other processes");
 	check_memlock();
 	if (o.dev)
 		check_nic(&o);
@@ -244,5 +291,7 @@ int do_doctor(int argc, char **argv)
 		json_print(results);
 	else
 		json_object_put(results);
+	if (missing)
+		note("%d %s missing", missing, missing == 1 ? "thing is" : "things are");
 	return missing ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -51,6 +52,28 @@ bool net_is_up(const char *name)
 	struct ifreq req = { };
 
 	return !net_ioctl(name, SIOCGIFFLAGS, &req) && req.ifr_flags & IFF_UP;
+}
+
+int net_rss_uses(const char *name, unsigned int queue)
+{
+	struct ethtool_rxfh_indir ask = { .cmd = ETHTOOL_GRXFHINDIR }, *table;
+	struct ifreq req = { .ifr_data = (void *)&ask };
+	int ret = 0;
+
+	/* without room for it, it says how long it is */
+	if (net_ioctl(name, SIOCETHTOOL, &req) || !ask.size)
+		return -1;
+	table = calloc(1, sizeof(*table) + ask.size * sizeof(table->ring_index[0]));
+	if (!table)
+		return -1;
+	*table = ask;
+	req.ifr_data = (void *)table;
+	if (net_ioctl(name, SIOCETHTOOL, &req))
+		ret = -1;
+	for (unsigned int i = 0; !ret && i < ask.size; i++)
+		ret = table->ring_index[i] == queue;
+	free(table);
+	return ret;
 }
 
 bool net_has_ntuple(const char *name)

@@ -13,6 +13,8 @@ unsigned int net_ifindex(const char *name);
 int net_rx_queues(const char *name);
 
 bool net_is_up(const char *name);
+/* Does RSS spread flows to @queue, too?  1, 0, or -1 if the driver does not say */
+int net_rss_uses(const char *name, unsigned int queue);
 /* Are rules of ethtool -N on? */
 bool net_has_ntuple(const char *name);
 

@@ -83,6 +83,11 @@ unsigned long long nvme_blocks(const struct nvme_ns *ns)
 	return block ? sysfs_number(ns, "size") * 512 / block : 0;
 }
 
+bool nvme_read_only(const struct nvme_ns *ns)
+{
+	return sysfs_number(ns, "ro");
+}
+
 /* Of the namespace or of a partition on it: "nvme0n1p2" begins with "nvme0n1" */
 static bool is_part_of(const char *name, const char *disk)
 {

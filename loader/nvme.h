@@ -22,6 +22,8 @@ unsigned long long nvme_blocks(const struct nvme_ns *ns);
  */
 const char *nvme_in_use(const struct nvme_ns *ns);
 
+bool nvme_read_only(const struct nvme_ns *ns);
+
 /* Can its controller gather (SGL)?  1, 0, or -1 if that cannot be told */
 int nvme_has_sgl(const struct nvme_ns *ns);
 

@@ -43,7 +43,7 @@ refused 'Cannot assign' --dev "$RX" --queue 1 --nvme $dev --listen 198.51.100.1:
 rx ethtool -G "$RX" tcp-data-split off
 refused 'tcp-data-split on' "${all[@]}" --nvme $dev
 rx "$sluice" doctor --dev "$RX" --queue 1 --nvme $dev >/tmp/doctor && die "doctor is content"
-grep -q 'header split.*no.*ethtool -G' /tmp/doctor || die "doctor: $(cat /tmp/doctor)"
+grep -A1 'header split.*no$' /tmp/doctor | grep -q '^  *ethtool -G' || die "doctor: $(cat /tmp/doctor)"
 rx ethtool -G "$RX" tcp-data-split on
 rx "$sluice" doctor --dev "$RX" --queue 1 --nvme $dev >/tmp/doctor ||
 	die "doctor: $(cat /tmp/doctor)"
