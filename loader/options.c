@@ -22,7 +22,7 @@ const char *options_config;
 
 static const struct option_desc common[] = {
 	{ .name = "config", .kind = OPT_STRING, .arg = "FILE",
-	  .help = "what is not given here, from its table of the verb's name" },
+	  .help = "take options that are not given from a TOML file" },
 	{ .name = "json", .letter = 'j', .help = "results as JSON" },
 	{ .name = "quiet", .letter = 'q', .help = "errors only, no progress" },
 	{ .name = "help", .letter = 'h', .help = "this text" },

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
@@ -106,8 +107,10 @@ static void table_head(FILE *out, const struct stats_pipeline *p)
 	fprintf(out, "  %u %s  up %lld:%02lld:%02lld\n", p->info.nr_rings,
 		p->info.nr_rings == 1 ? "ring" : "rings", up / 3600, up / 60 % 60,
 		up % 60);
-	if (!p->known)
+	if (p->why == EPERM)
 		fprintf(out, "  its counters cannot be read: it needs CAP_SYS_PTRACE, run as root\n");
+	else if (!p->known)
+		fprintf(out, "  it has no region with counters\n");
 }
 
 static void table_counts(FILE *out, const struct stats_pipeline *p,

@@ -40,10 +40,10 @@ static int add_ring(int pidfd, int ring_fd, struct io_unified_stats *sum)
 {
 	const struct io_unified_ctrl *ctrl;
 	long page = sysconf(_SC_PAGESIZE);
-	int fd = syscall(SYS_pidfd_getfd, pidfd, ring_fd, 0), ret = -1;
+	int fd = syscall(SYS_pidfd_getfd, pidfd, ring_fd, 0), ret = -ENODATA;
 
 	if (fd < 0)
-		return -1;
+		return -errno;
 	ctrl = mmap(NULL, page, PROT_READ, MAP_SHARED, fd,
 		    IORING_MAP_OFF_UNIFIED_REGION);
 	if (ctrl != MAP_FAILED) {
@@ -63,7 +63,7 @@ int stats_read(const struct pipeline_info *info, struct io_unified_stats *sum)
 
 	memset(sum, 0, sizeof(*sum));
 	if (pidfd < 0)
-		return -1;
+		return -errno;
 	for (unsigned int i = 0; i < info->nr_rings && !ret; i++)
 		ret = add_ring(pidfd, info->ring_fds[i], sum);
 	close(pidfd);
@@ -245,7 +245,8 @@ static int take_one(struct stats *stats, const char *name)
 	snprintf(p->name, sizeof(p->name), "%s", name);
 	p->info = info;
 	p->running = pipeline_alive(&info);
-	p->known = p->running && !stats_read(&info, &p->sum);
+	p->why = p->running ? -stats_read(&info, &p->sum) : ESRCH;
+	p->known = !p->why;
 	return add_pins(p, folder);
 }
 

@@ -33,6 +33,7 @@ struct stats_pipeline {
 	struct pipeline_info	info;
 	bool			running;
 	bool			known;		/* the sum is */
+	int			why;		/* if not, an errno */
 	struct io_unified_stats	sum;		/* over the rings */
 	unsigned int		nr_verdicts, nr_latencies;
 	struct stats_verdict	*verdicts;
@@ -45,7 +46,7 @@ struct stats {
 	struct stats_pipeline	*pipelines;	/* by name */
 };
 
-/* The sum over the rings of a pipeline; 0, or -1 if it cannot be had */
+/* The sum over the rings of a pipeline; 0 or -errno, -ENODATA: has none */
 int stats_read(const struct pipeline_info *info, struct io_unified_stats *sum);
 
 /* Of all pipelines, or of @only; 0, or -1 after an error message */
