@@ -97,10 +97,11 @@ $(BUILD)/loader/%.o: loader/%.c | $(SKELS) $(BUILD)/skel/stages.skel.h \
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 # toml++ is headers and nothing else, as it is used here
+# (and takes Latin letters for what cannot be, where that makes no difference)
 $(BUILD)/loader/%.o: loader/%.cc
 	$(call say,CXX,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) -fno-exceptions -fno-rtti -Iloader -MMD -MP -c $< -o $@
+	$(Q)$(CXX) -std=c++17 -Wall -Wextra $(CFLAGS) -fno-sanitize=unreachable -fno-exceptions -fno-rtti -Iloader -MMD -MP -c $< -o $@
 
 $(BUILD)/sluice: $(OBJS)
 	$(call say,LINK,$@)

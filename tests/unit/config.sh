@@ -82,6 +82,10 @@ c 2 'config:2: no TOML: ' '[record]\nqueue = 99999999999999999999' record
 c 2 'config:1: no TOML: ' '\xff\xfe\x00\x00' record
 c 2 'config:1: no TOML: ' '\x00' record
 c 2 'config:1: no TOML: ' '\x1b[31m' record
+c 2 'config:1: no TOML: ' '[\\\\record]' record
+c 2 'config:1: no TOML: ' '[]' record
+c 2 'config:1: no TOML: ' 'a.\\xc6\\x80b = 1' record
+c 2 'config:1: no TOML: ' 'a = { \\\\ = 1 }' record
 c 2 'no TOML: ' "a = $(printf '[%.0s' {1..5000})" record
 
 # no file
@@ -99,4 +103,4 @@ t 2 '--config is empty' record --config ''
 t 2 '--config needs a value' record --config
 t 2 '--config needs a value' --config
 t 2 '--config needs a value' record --config --force
-done_walking 90
+done_walking 100
