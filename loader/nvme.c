@@ -75,9 +75,24 @@ static unsigned long long sysfs_number(const struct nvme_ns *ns, const char *att
 	return v;
 }
 
+unsigned int nvme_block_size(const struct nvme_ns *ns)
+{
+	return sysfs_number(ns, "queue/logical_block_size");
+}
+
+unsigned int nvme_max_len(const struct nvme_ns *ns)
+{
+	unsigned long long bytes = sysfs_number(ns, "queue/max_hw_sectors_kb") * 1024;
+	/* in the worst case no page of it is next to another */
+	unsigned long long pages = sysfs_number(ns, "queue/max_segments") *
+				   sysconf(_SC_PAGESIZE);
+
+	return pages && pages < bytes ? pages : bytes;
+}
+
 unsigned long long nvme_blocks(const struct nvme_ns *ns)
 {
-	unsigned long long block = sysfs_number(ns, "queue/logical_block_size");
+	unsigned long long block = nvme_block_size(ns);
 
 	/* sysfs counts the size in 512 bytes, whatever the block is */
 	return block ? sysfs_number(ns, "size") * 512 / block : 0;

@@ -16,6 +16,10 @@ int nvme_find(struct nvme_ns *ns, const char *node);
 /* How many logical blocks @ns has; 0 if that cannot be told */
 unsigned long long nvme_blocks(const struct nvme_ns *ns);
 
+/* Bytes of a logical block, and of data in one command; 0 as above */
+unsigned int nvme_block_size(const struct nvme_ns *ns);
+unsigned int nvme_max_len(const struct nvme_ns *ns);
+
 /*
  * Why @ns should not be overwritten, as a sentence with the remedy; NULL if
  * there is no reason.

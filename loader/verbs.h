@@ -8,6 +8,7 @@
 #define EXIT_USAGE	2	/* the command line is wrong; nothing was done */
 
 int do_record(int argc, char **argv);
+int do_serve(int argc, char **argv);
 int do_capture(int argc, char **argv);
 int do_export(int argc, char **argv);
 int do_show(int argc, char **argv);
