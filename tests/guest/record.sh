@@ -20,5 +20,8 @@ record_end
 # no trace left behind
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 ! rx ip link show "$RX" | grep -q xdp || die "XDP is still attached"
-[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|record_rx|sluice_flow"))) | length')" = 0 ] ||
-	die "programs are still loaded"
+# the kernel frees programs when nobody can be in them any more
+no_progs() {
+	[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|record_rx|sluice_flow"))) | length')" = 0 ]
+}
+until_true 10 no_progs || die "programs are still loaded"
