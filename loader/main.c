@@ -50,6 +50,7 @@ static const struct {
 } verbs[] = {
 	{ "record", do_record, "receive a TCP stream and write it to an NVMe namespace" },
 	{ "serve", do_serve, "send a range of an NVMe namespace to TCP clients" },
+	{ "tap", do_tap, "receive a TCP stream and write it to standard output" },
 	{ "capture", do_capture, "write the frames of a NIC queue to an NVMe namespace" },
 	{ "export", do_export, "make a pcapng file of a capture" },
 	{ "show", do_show, "list the pipelines that run" },

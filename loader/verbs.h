@@ -9,6 +9,7 @@
 
 int do_record(int argc, char **argv);
 int do_serve(int argc, char **argv);
+int do_tap(int argc, char **argv);
 int do_capture(int argc, char **argv);
 int do_export(int argc, char **argv);
 int do_show(int argc, char **argv);
