@@ -10,18 +10,23 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cat >"$work/main.c" <<'C'
+#include <stddef.h>
 #include "verbs.h"
+const char *verb_name(size_t nr) { return nr ? NULL : "export"; }
 int main(int argc, char **argv) { return do_export(argc, argv); }
 C
-sources=(export capture_reader capture_format crc32c pcapng options output)
+sources=(export capture_reader capture_format crc32c pcapng config options suggest output)
 build() { # OUTPUT LOADER OPTION...
 	local out=$1 loader=$2
 	shift 2
-	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -I"$loader" \
-		"${sources[@]/#/$loader/}" "$work/main.c" -ljson-c -o "$out"
+	gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
+		-D_GNU_SOURCE "$@" -I"$loader" "${sources[@]/#/$loader/}" "$work/main.c" \
+		"$work/toml.o" -ljson-c -lstdc++ -o "$out"
 }
 sources=("${sources[@]/%/.c}")
 
+# options.c reads files of options, too
+g++ -std=c++17 -O1 -fno-exceptions -fno-rtti -Iloader -c loader/toml.cc -o "$work/toml.o"
 build "$work/export" loader -fsanitize=address,undefined -fno-sanitize-recover=all
 tests/unit/export.py "$work/export" "$work"
 
