@@ -52,10 +52,10 @@ struct capture_options {
 	unsigned long long	lba;
 	unsigned long long	blocks;
 	unsigned long long	snaplen;
-	unsigned long long	frame_size;
+	int			frame_size;	/* of frame_sizes */
 	unsigned long long	region_size;
-	const char		*mode;
-	const char		*xdp;
+	int			mode;		/* of modes */
+	int			xdp;		/* of xdp_modes */
 	const char		*filter;
 	unsigned long long	count;
 	unsigned long long	duration;
@@ -63,23 +63,42 @@ struct capture_options {
 	bool			force;
 };
 
+static const char * const modes[] = { "auto", "zerocopy", "copy", NULL };
+static const char * const xdp_modes[] = { "native", "skb", NULL };
+static const char * const frame_sizes[] = { "auto", "2048", "4096", NULL };
+
 #define OPT(field)	offsetof(struct capture_options, field)
 static const struct option_desc options[] = {
 	{ "dev", 'd', OPT_STRING, OPT(dev), "IF", "interface to capture on", true },
-	{ "queue", 0, OPT_LIST, OPT(queues), "N", "one of its receive queues; repeatable", true },
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV", "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
-	{ "filter", 0, OPT_STRING, OPT(filter), "FILTER", "ethertype=,proto=,port=,host=; others pass (all frames match)", false },
-	{ "snaplen", 0, OPT_NUMBER, OPT(snaplen), "BYTES", "to keep of a frame (as many as fit)", false },
-	{ "count", 'c', OPT_NUMBER, OPT(count), "N", "end after so many frames", false },
-	{ "duration", 0, OPT_NUMBER, OPT(duration), "S", "end after so many seconds", false },
-	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write (0)", false },
-	{ "blocks", 0, OPT_NUMBER, OPT(blocks), "N", "room for the capture (all that follow)", false },
-	{ "mode", 0, OPT_STRING, OPT(mode), "MODE", "auto, zerocopy or copy (auto)", false },
-	{ "xdp", 0, OPT_STRING, OPT(xdp), "MODE", "native or skb (native)", false },
-	{ "frame-size", 0, OPT_SIZE, OPT(frame_size), "BYTES", "memory of a frame, 2048 or 4096 (2048, or the block size)", false },
-	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES", "memory shared by AF_XDP and NVMe (64M)", false },
-	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT " (capture)", false },
-	{ "force", 'f', OPT_FLAG, OPT(force), NULL, "overwrite a file system or partition table", false },
+	{ "queue", 0, OPT_LIST, OPT(queues), "N",
+	  "one of its receive queues; repeatable", true },
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",
+	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
+	{ "filter", 0, OPT_STRING, OPT(filter), "FILTER",
+	  "ethertype=, proto=, port=, host= and commas between;"
+	  " others pass (all frames match)" },
+	{ "snaplen", 0, OPT_NUMBER, OPT(snaplen), "BYTES",
+	  "to keep of a frame (as many as fit)" },
+	{ "count", 'c', OPT_NUMBER, OPT(count), "N", "end after so many frames" },
+	{ "duration", 0, OPT_NUMBER, OPT(duration), "S", "end after so many seconds",
+	  .max = 1000000000 },
+	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write", .def = "0" },
+	{ "blocks", 0, OPT_NUMBER, OPT(blocks), "N",
+	  "room for the capture (all that follow)" },
+	{ "mode", 0, OPT_ENUM, OPT(mode), "MODE", "how frames get into the memory",
+	  .def = "auto", .values = modes },
+	{ "xdp", 0, OPT_ENUM, OPT(xdp), "MODE", "how XDP is attached",
+	  .def = "native", .values = xdp_modes },
+	{ "frame-size", 0, OPT_ENUM, OPT(frame_size), "BYTES",
+	  "memory of a frame; auto is 2048, or 4096 if blocks are",
+	  .def = "auto", .values = frame_sizes },
+	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES",
+	  "memory shared by AF_XDP and NVMe", .def = "64M",
+	  .min = 1 << 20, .max = 1ull << 32 },
+	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
+	  .def = "capture" },
+	{ "force", 'f', OPT_FLAG, OPT(force), NULL,
+	  "overwrite a file system or partition table" },
 	{ }
 };
 
@@ -116,27 +135,6 @@ static uint64_t now_ns(clockid_t clock)
 
 	clock_gettime(clock, &ts);
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
-}
-
-static int parse_modes(struct capture *c)
-{
-	const char *mode = c->opt.mode, *xdp = c->opt.xdp;
-
-	if (!strcmp(mode, "zerocopy"))
-		c->params.bind_flags = XDP_ZEROCOPY;
-	else if (!strcmp(mode, "copy"))
-		c->params.bind_flags = XDP_COPY;
-	else if (strcmp(mode, "auto"))
-		return error("--mode %s is none of auto, zerocopy and copy", mode);
-	if (!strcmp(xdp, "native"))
-		c->params.xdp_mode = XDP_MODE_NATIVE;
-	else if (!strcmp(xdp, "skb"))
-		c->params.xdp_mode = XDP_MODE_SKB;
-	else
-		return error("--xdp %s is neither native nor skb", xdp);
-	if (c->params.xdp_mode == XDP_MODE_SKB && c->params.bind_flags == XDP_ZEROCOPY)
-		return error("--mode zerocopy needs --xdp native; generic XDP has nothing but copies");
-	return 0;
 }
 
 static int add_queue(struct capture *c, const char *text, int nr)
@@ -201,28 +199,28 @@ static int check_nvme(struct capture *c)
 /* Everything that can be told to be wrong before anything is touched */
 static int check_options(struct capture *c)
 {
-	unsigned long long size = c->opt.frame_size;
+	static const uint16_t bind_flags[] = { 0, XDP_ZEROCOPY, XDP_COPY };
+	static const enum xdp_attach_mode attach[] = { XDP_MODE_NATIVE, XDP_MODE_SKB };
 
-	if (parse_modes(c) || capture_filter_parse(&c->filter, c->opt.filter))
+	c->params.bind_flags = bind_flags[c->opt.mode];
+	c->params.xdp_mode = attach[c->opt.xdp];
+	if (c->params.xdp_mode == XDP_MODE_SKB && c->params.bind_flags == XDP_ZEROCOPY)
+		return error("--mode zerocopy needs --xdp native; generic XDP has nothing but copies");
+	if (capture_filter_parse(&c->filter, c->opt.filter))
 		return -1;
-	if (size && size != 2048 && size != 4096)
-		return error("--frame-size %llu is neither 2048 nor 4096", size);
-	if (c->opt.region_size < (1 << 20) || c->opt.region_size > (1ull << 32))
-		return error("--region-size %s is not within 1M and 4G",
-			     human_bytes(c->opt.region_size));
 	return check_network(c) || check_nvme(c) ? -1 : 0;
 }
 
 /* What depends on the size of a block */
 static int set_sizes(struct capture *c)
 {
-	uint32_t block = c->writer.ns.lba_size, size = c->opt.frame_size;
+	uint32_t block = c->writer.ns.lba_size, size = 2048 * c->opt.frame_size;
 
 	if (block > 4096)
 		return error("%s has blocks of %u bytes, more than the 4096 that AF_XDP has for a frame; use another namespace",
 			     c->opt.nvme, block);
 	if (!size)
-		size = block > 2048 ? block : 2048;
+		size = block > 2048 ? 4096 : 2048;
 	if (size % block)
 		return error("--frame-size %u: %s has blocks of %u bytes, a frame has to take whole ones; give --frame-size 4096",
 			     size, c->opt.nvme, block);
@@ -454,6 +452,7 @@ static void arm_queue(struct capture *c, unsigned int index)
 static void on_cqe(struct capture *c, const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data == REQ_SIGNAL) {
+		note("stopping: writing what has arrived");
 		end(c, "stopped");
 		return;
 	}
@@ -596,7 +595,7 @@ static int finish(struct capture *c)
 	struct capture_report report = {
 		.name	= c->opt.name,
 		.ended	= c->ended,
-		.xdp	= c->opt.xdp,
+		.xdp	= xdp_modes[c->opt.xdp],
 		.super	= &c->super,
 		.writer	= &c->writer,
 		.rx	= &c->rx,
@@ -631,20 +630,12 @@ static int capture_run(struct capture *c)
 int do_capture(int argc, char **argv)
 {
 	static struct capture c = {
-		.opt = {
-			.region_size = 64 << 20, .mode = "auto", .xdp = "native",
-			.name = "capture",
-		},
 		.writer.nvme_fd = -1, .signal_fd = -1,
 	};
 	int ret = options_parse(&verb, &c.opt, argc, argv);
 
 	if (ret < 0)
 		return ret == -2 ? 0 : EXIT_USAGE;
-	if (ret < argc) {
-		error("capture takes no argument '%s'; see 'sluice capture --help'", argv[ret]);
-		return EXIT_USAGE;
-	}
 	ret = capture_open(&c) || capture_run(&c);
 	capture_close(&c);
 	return ret ? 1 : 0;

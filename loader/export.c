@@ -20,9 +20,12 @@ struct export_options {
 
 #define OPT(field)	offsetof(struct export_options, field)
 static const struct option_desc options[] = {
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV|FILE", "block node, or an image of one, to read", true },
-	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "where the capture begins (0)", false },
-	{ "output", 'o', OPT_STRING, OPT(output), "FILE", "file to write; - is standard output (-)", false },
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV|FILE",
+	  "block node, or an image of one, to read", true },
+	{ "lba", 0, OPT_NUMBER, OPT(lba), "N",
+	  "block at which the capture begins", .def = "0" },
+	{ "output", 'o', OPT_STRING, OPT(output), "FILE",
+	  "file to write; - is standard output", .def = "-" },
 	{ }
 };
 
@@ -190,15 +193,11 @@ static int export_all(struct export *ex)
 
 int do_export(int argc, char **argv)
 {
-	struct export ex = { .opt.output = "-", .reader.fd = -1 };
+	struct export ex = { .reader.fd = -1 };
 	int ret = options_parse(&verb, &ex.opt, argc, argv);
 
 	if (ret < 0)
 		return ret == -2 ? 0 : EXIT_USAGE;
-	if (ret < argc) {
-		error("export takes no argument '%s'; see 'sluice export --help'", argv[ret]);
-		return EXIT_USAGE;
-	}
 	if (json_output && !strcmp(ex.opt.output, "-")) {
 		error("-j and the pcapng file cannot both go to standard output; give --output FILE");
 		return EXIT_USAGE;
