@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# demo.sh [PREFIX [SECONDS [moving|lines]]]: in the guest, record /out/sent.
+# demo.sh [PREFIX [WORD [SECONDS [moving|lines]]]]: in the guest, record /out/sent.
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
-prefix=${1:-linux/fs/} every=${2:-1} style=${3:-moving}
+prefix=${1:-linux/fs/} word=${2:-torvalds} every=${3:-1} style=${4:-moving}
 
 # One line with what sluice show says, over the last one or below it
 watch() {
@@ -22,7 +22,8 @@ watch() {
 
 [ -e /out/sent ] || die "no /out/sent; 'make demo' makes one"
 nic 1500 on
-record_start --name demo --stage "filter:drop-prefix=$prefix"
+record_start --name demo --stage "filter:drop-prefix=$prefix" \
+	--stage "redact:pattern=$word" --stage meter
 watch &
 watcher=$!
 send /out/sent

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0
 """
-expect.py SENT IMAGE SUMMARY [--drop PREFIX] [--lba N] [--may-copy] [--print]
+expect.py SENT IMAGE SUMMARY [--drop PREFIX] [--redact WORD] [--lba N] [--may-copy] [--print]
 
 Was what is in the disk image what should be?  SENT cut into records, without
-those that begin with PREFIX, padded to whole blocks, byte for byte; and nothing
+those that begin with PREFIX and with stars for WORD, padded to whole blocks, byte for byte; and nothing
 behind it.  SUMMARY is what the recorder says: its sums must agree with that.
 This is a second implementation, which shares nothing with the first.
 """
@@ -17,6 +17,7 @@ p.add_argument("sent")
 p.add_argument("image")
 p.add_argument("summary")
 p.add_argument("--drop", default=None)
+p.add_argument("--redact", default=None)
 p.add_argument("--lba", type=int, default=0)
 p.add_argument("--may-copy", action="store_true")
 p.add_argument("--print", action="store_true")
@@ -24,7 +25,8 @@ a = p.parse_args()
 
 s = json.load(open(a.summary))
 size, block = s["record_size"], s["block_size"]
-kept = dropped = records = dropped_records = 0
+kept = dropped = records = dropped_records = redacted = 0
+word = (a.redact or "").encode()
 errors = []
 
 
@@ -43,6 +45,9 @@ with open(a.sent, "rb") as sent, open(a.image, "rb") as image:
             dropped += len(rec)
             dropped_records += 1
             continue
+        if word:
+            redacted += rec.count(word)
+            rec = rec.replace(word, b"*" * len(word))
         if image.read(len(rec)) != rec and not errors:
             wrong(f"the image differs from what was sent at byte {kept} of what was kept")
         kept += len(rec)
@@ -71,10 +76,12 @@ if a.may_copy and not s["copied_bytes"]:
     wrong("no byte was copied: this stream cannot go without")
 
 if a.print:
+    stars = f"""
+  redacted  {redacted * len(word):12,} bytes, {redacted:,} times '{a.redact}', in place""" if word else ""
     print(f"""
   sent      {kept + dropped:12,} bytes by socat
   received  {s['received_bytes']:12,} bytes, {records:,} records of {size}
-  dropped   {dropped:12,} bytes, {dropped_records:,} records, by the filter
+  dropped   {dropped:12,} bytes, {dropped_records:,} records, by the filter{stars}
   written   {kept:12,} bytes, {s['nvme_cmds']:,} NVMe commands
   copied    {s['copied_bytes']:12,} bytes
   time      {s['duration_ns'] / 1e9:12.2f} s (an emulated machine: no measure of speed)
