@@ -51,14 +51,14 @@ void capture_super_encode(struct capture_super *super)
 	super->version = CAPTURE_VERSION;
 	super->size = sizeof(*super);
 	super_swap(super);
-	super->crc = htole32(crc32c(super, offsetof(struct capture_super, crc)));
+	super->crc = htole32(crc32c(0, super, offsetof(struct capture_super, crc)));
 }
 
 void capture_slot_encode(struct capture_slot *slot)
 {
 	memcpy(slot->magic, CAPTURE_SLOT_MAGIC, sizeof(slot->magic));
 	slot_swap(slot);
-	slot->crc = htole32(crc32c(slot, offsetof(struct capture_slot, crc)));
+	slot->crc = htole32(crc32c(0, slot, offsetof(struct capture_slot, crc)));
 }
 
 static bool is_block_size(uint32_t size)
@@ -80,7 +80,7 @@ const char *capture_super_decode(struct capture_super *s, const void *from)
 	memcpy(s, from, sizeof(*s));
 	if (memcmp(s->magic, CAPTURE_MAGIC, sizeof(s->magic)))
 		return "no capture";
-	if (le32toh(s->crc) != crc32c(s, offsetof(struct capture_super, crc)))
+	if (le32toh(s->crc) != crc32c(0, s, offsetof(struct capture_super, crc)))
 		return "a superblock with a wrong checksum";
 	super_swap(s);
 	if (s->version != CAPTURE_VERSION || s->size != sizeof(*s))
@@ -102,7 +102,7 @@ bool capture_slot_decode(struct capture_slot *slot, const void *from,
 		return false;
 	memcpy(slot, from, sizeof(*slot));
 	if (memcmp(slot->id, super->uuid, sizeof(slot->id)) ||
-	    le32toh(slot->crc) != crc32c(slot, offsetof(struct capture_slot, crc)))
+	    le32toh(slot->crc) != crc32c(0, slot, offsetof(struct capture_slot, crc)))
 		return false;
 	slot_swap(slot);
 	/* what it says of itself has to fit, whoever wrote it */

@@ -1,27 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdbool.h>
+
 #include "crc32c.h"
 
-#define POLY	0x82f63b78u	/* reversed */
+#define POLYNOMIAL	0x82f63b78u	/* Castagnoli, bits reversed */
 
-static uint32_t table[256];
+/* table[n][b]: what byte b does to the sum when n bytes follow */
+static uint32_t table[8][256];
 
-static void __attribute__((constructor)) make_table(void)
+static void fill_table(void)
 {
-	for (uint32_t i = 0; i < 256; i++) {
-		uint32_t crc = i;
+	for (unsigned int b = 0; b < 256; b++) {
+		uint32_t crc = b;
 
 		for (int bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? POLY : 0);
-		table[i] = crc;
+			crc = crc >> 1 ^ (crc & 1 ? POLYNOMIAL : 0);
+		table[0][b] = crc;
 	}
+	for (unsigned int n = 1; n < 8; n++)
+		for (unsigned int b = 0; b < 256; b++)
+			table[n][b] = table[n - 1][b] >> 8 ^
+				      table[0][table[n - 1][b] & 0xff];
 }
 
-uint32_t crc32c(const void *data, size_t len)
+static uint32_t eight(uint32_t crc, const unsigned char *p)
 {
-	const uint8_t *p = data;
-	uint32_t crc = ~0u;
+	uint32_t next = 0;
 
+	for (int i = 0; i < 8; i++)
+		next ^= table[7 - i][p[i] ^ (i < 4 ? crc >> 8 * i & 0xff : 0)];
+	return next;
+}
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	const unsigned char *p = data;
+	static bool filled;
+
+	if (!filled)
+		fill_table();
+	filled = true;
+	crc = ~crc;
+	for (; len >= 8; len -= 8, p += 8)
+		crc = eight(crc, p);
 	while (len--)
-		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
+		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
 	return ~crc;
 }

@@ -53,6 +53,8 @@ static const struct {
 	{ "tap", do_tap, "receive a TCP stream and write it to standard output" },
 	{ "capture", do_capture, "write the frames of a NIC queue to an NVMe namespace" },
 	{ "export", do_export, "make a pcapng file of a capture" },
+	{ "list", do_list, "list the streams of a recording" },
+	{ "read", do_read, "read a stream of a recording" },
 	{ "show", do_show, "list the pipelines that run" },
 	{ "attach", do_attach, "attach a stage to a pipeline that runs, or replace one" },
 	{ "detach", do_detach, "detach a stage from a pipeline that runs" },

@@ -12,6 +12,8 @@ int do_serve(int argc, char **argv);
 int do_tap(int argc, char **argv);
 int do_capture(int argc, char **argv);
 int do_export(int argc, char **argv);
+int do_list(int argc, char **argv);
+int do_read(int argc, char **argv);
 int do_show(int argc, char **argv);
 int do_attach(int argc, char **argv);
 int do_detach(int argc, char **argv);
