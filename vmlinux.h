@@ -41,6 +41,7 @@ enum bpf_map_type {
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_XSKMAP = 17,
+	BPF_MAP_TYPE_RINGBUF = 27,
 };
 
 enum {
@@ -176,6 +177,10 @@ enum io_unified_exit_kind {
 
 enum io_unified_ops_flags {
 	IO_UNIFIED_OPS_REQUIRED = 1,
+};
+
+struct bpf_spin_lock {
+	__u32 val;
 };
 
 struct xdp_md {

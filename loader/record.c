@@ -6,17 +6,18 @@
  * opposite one, whatever ends the run.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include "nvme.h"
+#include "devs.h"
 #include "options.h"
 #include "output.h"
 #include "pin.h"
 #include "privileges.h"
+#include "record.h"
 #include "region.h"
 #include "run.h"
 #include "service.h"
@@ -26,23 +27,30 @@
 /* user_data of the requests in flight */
 enum { REQ_STREAM = 1, REQ_SIGNAL, REQ_CANCEL };
 
-struct record_options {
-	struct stream_options	in;
-	const char		*nvme;
-	struct option_list	stages;
-	unsigned long long	lba;
-	const char		*name;
-	const char		*user;
-	bool			force;
-};
+static const char * const formats[] = { "raw", "log", NULL };
+const char * const record_layouts[] = { "stripe", "mirror", NULL };
 
 #define OPT(field)	offsetof(struct record_options, field)
 static const struct option_desc options[] = {
 	STREAM_OPTIONS(struct record_options, in),
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",
-	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
+	{ "queue", 0, OPT_LIST, OPT(queues), "N", "its receive queue", true },
+	{ "nvme", 'n', OPT_LIST, OPT(nvme), "DEV",
+	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1; repeatable", true },
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
 	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
+	{ "format", 0, OPT_ENUM, OPT(format), "FORMAT",
+	  "a stream as it is, or any number of them, with an index",
+	  .def = "raw", .values = formats },
+	{ "streams", 0, OPT_NUMBER, OPT(streams), "N",
+	  "log: streams to record, 0: until SIGINT", .def = "1" },
+	{ "layout", 0, OPT_ENUM, OPT(layout), "LAYOUT", "of several namespaces",
+	  .def = "stripe", .values = record_layouts },
+	{ "durable", 0, OPT_FLAG, OPT(durable), NULL,
+	  "written is what is on stable media (Force Unit Access)" },
+	{ "rotate", 0, OPT_FLAG, OPT(rotate), NULL,
+	  "log: overwrite the oldest data when the space is used up" },
+	{ "index-size", 0, OPT_SIZE, OPT(index_size), "BYTES",
+	  "log: space for the index (1/256, 64K or more)" },
 	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write", .def = "0" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "record" },
@@ -55,19 +63,19 @@ static const struct option_desc options[] = {
 
 static const struct verb_desc verb = {
 	"record", "",
-	"Receive one TCP stream by zero copy, let stages filter it, and write what\n"
-	"they leave to an NVMe namespace. Ends with the stream, or on SIGINT after\n"
-	"what has been received is written.",
+	"Receive TCP streams by zero copy, let stages filter them, and write what they\n"
+	"leave to NVMe namespaces. Ends with the last stream, or on SIGINT after what\n"
+	"has been received is written.",
 	options,
 };
 
 struct record {
 	struct record_options	opt;
 	struct stream		in;
-	struct nvme_ns		ns;
-	int			nvme_fd;
+	struct devs		devs;
 	struct region		region;
 	struct run_stages	stages;
+	struct place		*place;		/* where that is not just the next block */
 	struct run_signals	signals;
 	bool			stopping;
 	int			result;		/* of the stream, 0 or -errno */
@@ -77,33 +85,36 @@ struct record {
 static int check_options(struct record *rec)
 {
 	const struct record_options *o = &rec->opt;
-	unsigned long long blocks;
-	const char *why;
 
-	if (stream_check(&rec->in, &o->in) || privileges_check(o->user) ||
-	    nvme_find(&rec->ns, o->nvme))
+	if (stream_check(&rec->in, &o->in) || privileges_check(o->user))
 		return -1;
-	blocks = nvme_blocks(&rec->ns);
-	if (blocks && o->lba >= blocks)
-		return error("--lba %llu: %s ends at block %llu; give a lower one",
-			     o->lba, o->nvme, blocks - 1);
-	why = nvme_in_use(&rec->ns);
-	if (why && !(o->force && strstr(why, "--force")))
-		return error("%s", why);
-	return 0;
+	return devs_check(&rec->devs, &o->nvme, o->lba, o->force);
 }
 
 static int open_region(struct record *rec)
 {
-	struct region_params p = { .nvme = rec->opt.nvme };
+	struct region_params p = { .nvme = rec->opt.nvme.items[0] };
 
 	stream_region(&rec->in, &p);
-	p.nvme_fd = open(rec->opt.nvme, O_RDWR | O_CLOEXEC);
-	if (p.nvme_fd < 0)
-		return error("%s: %s%s", rec->opt.nvme, strerror(errno),
-			     errno == EACCES ? "; run as root" : "");
-	rec->nvme_fd = p.nvme_fd;
-	return region_open(&rec->region, &p);
+	if (devs_open(&rec->devs))
+		return -1;
+	p.nvme_fd = rec->devs.list[0].fd;
+	if (region_open(&rec->region, &p))
+		return -1;
+	return devs_register(&rec->devs, &rec->region);
+}
+
+static int open_place(struct record *rec)
+{
+	const struct place_params p = {
+		.mirror = rec->opt.mirror, .durable = rec->opt.durable,
+		.nr_devs = rec->devs.nr,
+	};
+
+	if (!p.durable && p.nr_devs == 1)
+		return 0;
+	rec->place = place_open(&p, rec->region.ring.ring_fd, NULL);
+	return rec->place ? 0 : -1;
 }
 
 /* What takes privileges again, done by the process that has kept them */
@@ -121,7 +132,7 @@ static int record_open(struct record *rec)
 	    pin_open(rec->opt.name, rec->region.ring.ring_fd) ||
 	    run_stages_open(&rec->stages, &rec->opt.stages, "record",
 			    rec->region.ring.ring_fd) ||
-	    stream_listen(&rec->in) ||
+	    open_place(rec) || stream_listen(&rec->in) ||
 	    privileges_drop(rec->opt.user, record_undo, rec))
 		return -1;
 	return 0;
@@ -133,11 +144,11 @@ static void record_close(struct record *rec)
 	if (privileges_undo())
 		xdp_forget(rec->in.xdp);
 	stream_close(&rec->in);
+	place_close(rec->place);
 	run_stages_close(&rec->stages);
 	pin_close();
 	region_close(&rec->region);
-	if (rec->nvme_fd >= 0)
-		close(rec->nvme_fd);
+	devs_close(&rec->devs);
 }
 
 static void submit_stream(struct record *rec)
@@ -270,7 +281,7 @@ static int summary(const struct record *rec)
 	fflush(stdout);
 	if (rec->result == -ENOSPC)
 		return error("%s is full: %llu bytes received were not written",
-			     rec->opt.nvme, s.failed.bytes);
+			     rec->opt.nvme.items[0], s.failed.bytes);
 	if (rec->result)
 		return error("the stream ended early: %s; %llu bytes received were not written",
 			     strerror(-rec->result), s.failed.bytes);
@@ -280,22 +291,88 @@ static int summary(const struct record *rec)
 	return run_check_stats(&s);
 }
 
+/*
+ * Options
+ */
+
+static int parse_queues(struct record_options *o)
+{
+	unsigned long v;
+	char *end;
+
+	for (unsigned int i = 0; i < o->queues.nr; i++) {
+		errno = 0;
+		v = strtoul(o->queues.items[i], &end, 0);
+		if (errno || *end || end == o->queues.items[i] || v > UINT_MAX)
+			return error("--queue %s is no number; 'ethtool -l %s' tells how many there are",
+				     o->queues.items[i], o->in.dev);
+		o->queue[i] = v;
+		for (unsigned int k = 0; k < i; k++)
+			if (o->queue[k] == v)
+				return error("--queue %lu is given twice", v);
+	}
+	o->in.queue = o->queue[0];
+	return 0;
+}
+
+static int parse_layout(struct record_options *o)
+{
+	o->mirror = !strcmp(record_layouts[o->layout], "mirror");
+	if (o->mirror && o->nvme.nr == 1)
+		return error("--layout mirror needs more than one namespace; give --nvme for each");
+	return 0;
+}
+
+/* What only a format with an index can do */
+static int check_raw(const struct record_options *o)
+{
+	if (o->nvme.nr > 1 && !o->mirror)
+		return error("--format raw writes one namespace, or the same to each with --layout mirror; to stripe use --format log");
+	if (o->queues.nr > 1)
+		return error("--format raw records one stream by one queue; give --queue once, or --format log");
+	if (o->streams != 1)
+		return error("--format raw records one stream; for --streams %llu use --format log",
+			     o->streams);
+	if (o->rotate)
+		return error("--rotate needs an index; use --format log");
+	if (o->index_size)
+		return error("--format raw has no index; --index-size needs --format log");
+	return 0;
+}
+
+/* 0: raw; 1: log; -1 after an error message */
+static int parse_format(struct record_options *o)
+{
+	bool log = !strcmp(formats[o->format], "log");
+
+	if (parse_queues(o) || parse_layout(o) || (!log && check_raw(o)))
+		return -1;
+	return log;
+}
+
+static int raw_record(struct record *rec)
+{
+	int ret = record_open(rec);
+
+	if (!ret)
+		ret = stream_accept(&rec->in, rec->signals.fd);
+	if (ret > 0)
+		ret = run_stream(rec);
+	if (!ret)
+		ret = summary(rec);
+	record_close(rec);
+	return ret ? 1 : 0;
+}
+
 int do_record(int argc, char **argv)
 {
-	struct record rec = {
-		.nvme_fd = -1,
-	};
+	struct record rec = { };
 	int ret = options_parse(&verb, &rec.opt, argc, argv);
 
 	if (ret < 0)
 		return ret == -2 ? 0 : EXIT_USAGE;
-	ret = record_open(&rec);
-	if (!ret)
-		ret = stream_accept(&rec.in, rec.signals.fd);
-	if (ret > 0)
-		ret = run_stream(&rec);
-	if (!ret)
-		ret = summary(&rec);
-	record_close(&rec);
-	return ret ? 1 : 0;
+	ret = parse_format(&rec.opt);
+	if (ret < 0)
+		return EXIT_USAGE;
+	return ret ? log_record(&rec.opt) : raw_record(&rec);
 }

@@ -127,6 +127,7 @@ static int register_region(struct region *region, const struct region_params *p)
 		.net_ifindex	= p->ifname ? p->ifindex : 0,
 		.net_rxq	= p->ifname ? p->queue : 0,
 		.user_bufs	= p->user_bufs,
+		.flags		= p->flags,
 	};
 	int ret;
 
@@ -142,7 +143,7 @@ static int map_region(struct region *region, const struct region_params *p)
 	int ret;
 
 	if (p->map) {
-		ret = sluice_region_mmap(&region->ring, &region->map, 0);
+		ret = sluice_region_mmap(&region->ring, &region->map, p->flags);
 		if (ret)
 			return error("mapping the region: %s", strerror(-ret));
 	}

@@ -25,6 +25,7 @@ struct region_params {
 	unsigned long long	size;		/* of all of it, bytes */
 	unsigned int		entries;	/* of SQ and CQ; 0: REGION_ENTRIES */
 	unsigned int		user_bufs;	/* pages that the NIC has no part in */
+	unsigned int		flags;		/* enum io_unified_reg_flags */
 	bool			map;		/* the application looks at the data */
 };
 

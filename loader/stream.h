@@ -23,8 +23,6 @@ struct stream_options {
 #define STREAM_OPTIONS(type, member)					\
 	{ "dev", 'd', OPT_STRING, offsetof(type, member.dev), "IF",	\
 	  "interface to receive on", true },				\
-	{ "queue", 0, OPT_NUMBER, offsetof(type, member.queue), "N",	\
-	  "its receive queue", true, .max = UINT_MAX },			\
 	{ "listen", 'l', OPT_STRING, offsetof(type, member.listen), "ADDR:PORT", \
 	  "where to accept the stream", true },				\
 	{ "xdp", 0, OPT_ENUM, offsetof(type, member.xdp), "MODE",	\
@@ -33,6 +31,11 @@ struct stream_options {
 	  "what stages decide about at a time, 512 to 64K", .def = "4K" }, \
 	{ "region-size", 0, OPT_SIZE, offsetof(type, member.region_size), "BYTES", \
 	  "memory that the NIC receives into", .def = "64M" }
+
+/* For those that receive by one */
+#define STREAM_QUEUE_OPTION(type, member)				\
+	{ "queue", 0, OPT_NUMBER, offsetof(type, member.queue), "N",	\
+	  "its receive queue", true, .max = UINT_MAX }
 
 extern const char * const stream_xdp_modes[];
 

@@ -41,6 +41,7 @@ struct tap_options {
 #define OPT(field)	offsetof(struct tap_options, field)
 static const struct option_desc options[] = {
 	STREAM_OPTIONS(struct tap_options, in),
+	STREAM_QUEUE_OPTION(struct tap_options, in),
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
 	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
 	{ "output", 'o', OPT_STRING, OPT(output), "FILE",

@@ -48,11 +48,54 @@ expect() {
 }
 
 # The images are large and, when the test has passed, of no use
-done_with_images() { rm -f "$dir/disk.img" "$dir/sent"; }
+done_with_images() { rm -f "$dir"/*.img "$dir"/sent*; }
 
 # sluice with the sanitizers' checks, as build/asan/sluice
 sanitized_sluice() {
 	tests/vm/enter make -s --no-print-directory BUILD=build/asan \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
 		build/asan/sluice
+}
+
+# streams NR BYTES: the same for each of NR streams, all different, in sent.1 and
+# so on; kept.list and, sorted, kept.sums are the checksums of what of each has to be
+# there without the records to drop
+streams() {
+	tests/vm/enter python3 - "$1" "$2" "$dir" <<-'PY'
+		import hashlib, random, sys
+		nr, size, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+		sums = []
+		for s in range(1, nr + 1):
+		    r, kept = random.Random(s), hashlib.sha256()
+		    with open("%s/sent.%d" % (folder, s), "wb") as out:
+		        # no two are equally long, and none is whole blocks
+		        for i in range(0, size + 1001 * s, 4096):
+		            rec = bytearray(r.randbytes(min(4096, size + 1001 * s - i)))
+		            if (i // 4096 + s) % 3 == 0:
+		                rec[:4] = b"DROP"[:len(rec)]
+		            else:
+		                kept.update(rec)
+		            out.write(rec)
+		    sums.append(kept.hexdigest())
+		open(folder + "/kept.list", "w").write("\n".join(sums) + "\n")
+		open(folder + "/kept.sums", "w").write("\n".join(sorted(sums)) + "\n")
+	PY
+}
+
+sluice() { tests/vm/enter build/vm/sluice "$@"; }
+list() { sluice list -j --nvme "$1" >"$dir/list.json"; }
+json() { tests/vm/enter jq -r "$1" "$dir/${2:-list}.json"; }
+
+# expect_streams IMAGE[,IMAGE...]: are all of them there, and nothing else?  Which
+# number each has, is for who accepted them
+expect_streams() {
+	local id
+	list "$1"
+	[ "$(json '.streams | map(.state) | unique | .[]')" = complete ] ||
+		fail "not all complete: $(json '.streams | map(.state)')"
+	for id in $(json '.streams[].id'); do
+		sluice read --nvme "$1" --stream "$id" --output - | sha256sum | cut -d' ' -f1
+	done | sort >"$dir/read.sums"
+	cmp "$dir/kept.sums" "$dir/read.sums" || fail "not what was sent"
+	echo "$(wc -l <"$dir/read.sums") streams are what was sent"
 }

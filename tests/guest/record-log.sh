@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# record-log.sh NR [RECORD_OPTION...]: in the guest, send /out/sent.1 to sent.NR at
+# once by a stock tool to sluice record --format log.  What was recorded is for the
+# host to check.
+set -euo pipefail
+. /sluice/tests/guest/lib.sh
+
+nr=$1 senders=()
+shift
+nic 1500 on
+record_start --format log --streams "$nr" --stage filter:drop-prefix=DROP "$@"
+for ((i = 1; i <= nr; i++)); do
+	send "/out/sent.$i" &
+	senders+=($!)
+done
+for pid in "${senders[@]}"; do
+	wait "$pid" || die "a sender failed"
+done
+record_end
+# no trace left behind
+[ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
+[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|record_rx|place_|sluice_flow"))) | length')" = 0 ] ||
+	die "programs are still loaded"

@@ -1,0 +1,33 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# record-rotate.sh NR: in the guest, one stream after the other to a namespace that
+# has no room for all of them; then to another one without --rotate.
+set -euo pipefail
+. /sluice/tests/guest/lib.sh
+
+nic 1500 on
+record_start --format log --streams "$1" --rotate --region-size 4M --index-size 16K \
+	--stage filter:drop-prefix=DROP
+for ((i = 1; i <= $1; i++)); do
+	send "/out/sent.$i"
+done
+record_end
+cp /out/summary.json /out/rotate.json
+
+! rx "$sluice" record --dev "$RX" --queue 1 --listen :8000 --nvme /dev/nvme1n1 --format log \
+	--rotate 2>/tmp/err || die "a region as large as the space is accepted"
+grep -q 'smaller --region-size' /tmp/err || die "unclear: $(cat /tmp/err)"
+
+nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme /dev/nvme1n1 \
+	--listen $rx_ip:$port -j --format log --streams 0 --region-size 4M >/tmp/record.json 2>/tmp/record.err &
+record=$!
+until_true 20 grep -q listening /tmp/record.err || die "$(cat /tmp/record.err)"
+for i in 1 2 3 4; do
+	# the last one is cut off, or refused
+	send "/out/sent.$i" 2>/dev/null || :
+done
+rc=0
+wait $record || rc=$?
+[ $rc = 1 ] || die "exit code $rc: $(cat /tmp/record.err)"
+grep -q 'the recording is full.*--rotate' /tmp/record.err || die "unclear: $(cat /tmp/record.err)"
