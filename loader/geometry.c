@@ -11,7 +11,7 @@
 #include "output.h"
 
 #define UNIT		SLUICE_FORMAT_UNIT
-#define INDEX_SHARE	256		/* of the space */
+#define INDEX_SHARE	64		/* of the space: enough for 4 KiB a command */
 #define INDEX_MIN	(64 << 10)
 #define DATA_MIN	(1 << 20)	/* bytes; several of the longest commands */
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "output.h"
-#include "service.h"
 
 #define LINE_MAX_BYTES	1000
 #define LINE_HEAD	600
@@ -16,6 +15,7 @@
 
 bool json_output;
 bool quiet;
+const struct progress_sink *progress_sink;
 static bool progress_shown;
 
 /* The second byte of UTF-8: no character has two forms, none is a surrogate */
@@ -135,16 +135,18 @@ void note(const char *fmt, ...)
 
 bool progress_wanted(void)
 {
-	return service_wants_status() || (!quiet && isatty(STDERR_FILENO));
+	return (progress_sink && progress_sink->wanted()) || (!quiet && isatty(STDERR_FILENO));
 }
 
 void progress(const char *fmt, ...)
 {
 	va_list ap;
 
-	va_start(ap, fmt);
-	service_vstatus(fmt, ap);
-	va_end(ap);
+	if (progress_sink) {
+		va_start(ap, fmt);
+		progress_sink->show(fmt, ap);
+		va_end(ap);
+	}
 	if (quiet || !isatty(STDERR_FILENO))
 		return;
 	va_start(ap, fmt);

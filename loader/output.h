@@ -4,6 +4,7 @@
 #define OUTPUT_H
 
 #include <json-c/json.h>
+#include <stdarg.h>
 #include <stdbool.h>
 
 extern bool json_output;	/* -j */
@@ -23,6 +24,13 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
  * A line on stderr that the next one replaces, if that is a terminal; and the status
  * that a service manager shows.  Is there anybody who wants it?
  */
+/* Who else gets what progress() shows; NULL: nobody */
+struct progress_sink {
+	bool (*wanted)(void);
+	void (*show)(const char *fmt, va_list ap);
+};
+extern const struct progress_sink *progress_sink;
+
 bool progress_wanted(void);
 void progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void progress_end(void);

@@ -50,7 +50,7 @@ static const struct option_desc options[] = {
 	{ "rotate", 0, OPT_FLAG, OPT(rotate), NULL,
 	  "log: overwrite the oldest data when the space is used up" },
 	{ "index-size", 0, OPT_SIZE, OPT(index_size), "BYTES",
-	  "log: space for the index (1/256, 64K or more)" },
+	  "log: space for the index (1/64, 64K or more)" },
 	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to write", .def = "0" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "record" },

@@ -6,6 +6,7 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
+#include "output.h"
 #include "service.h"
 
 static long long now_ms(void)
@@ -27,27 +28,19 @@ static long long watchdog_ms(void)
 	return ms;
 }
 
-/* When the next one is due */
-static long long next_ms;
+/* When the next ones are due */
+static long long next_ms, next_status_ms;
 
-void service_ready(void)
+static bool wants_status(void)
 {
-	sd_notify(0, "READY=1");
-	service_watchdog();
+	return now_ms() >= next_status_ms;
 }
 
-static long long next_status_ms;
-
-bool service_wants_status(void)
-{
-	return getenv("NOTIFY_SOCKET") && now_ms() >= next_status_ms;
-}
-
-void service_vstatus(const char *fmt, va_list ap)
+static void show_status(const char *fmt, va_list ap)
 {
 	char *text = NULL;
 
-	if (!service_wants_status())
+	if (!wants_status())
 		return;
 	next_status_ms = now_ms() + 1000;
 	if (vasprintf(&text, fmt, ap) < 0)
@@ -56,13 +49,28 @@ void service_vstatus(const char *fmt, va_list ap)
 	free(text);
 }
 
+static const struct progress_sink status_sink = {
+	.wanted = wants_status, .show = show_status,
+};
+
 void service_status(const char *fmt, ...)
 {
 	va_list ap;
 
+	if (!getenv("NOTIFY_SOCKET"))
+		return;
 	va_start(ap, fmt);
-	service_vstatus(fmt, ap);
+	show_status(fmt, ap);
 	va_end(ap);
+}
+
+void service_ready(void)
+{
+	/* from now on it shows the progress, too */
+	if (getenv("NOTIFY_SOCKET"))
+		progress_sink = &status_sink;
+	sd_notify(0, "READY=1");
+	service_watchdog();
 }
 
 void service_watchdog(void)

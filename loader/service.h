@@ -6,16 +6,10 @@
 #ifndef SERVICE_H
 #define SERVICE_H
 
-#include <stdarg.h>
-#include <stdbool.h>
-
-/* It is set up: who waits for it can go on */
+/* It is set up: who waits for it can go on.  progress() is its status from now on */
 void service_ready(void);
-/* What `systemctl status` shows; not more often than once a second, see progress() */
+/* What `systemctl status` shows; not more often than once a second */
 void service_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-void service_vstatus(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
-/* Is it time for one? */
-bool service_wants_status(void);
 /* The loop goes round; called as often as service_timeout() says, or more often */
 void service_watchdog(void);
 /* It ends, which may take a while */
