@@ -31,8 +31,8 @@ static const struct option_desc attach_opts[] = {
 
 static const struct verb_desc attach_verb = {
 	"attach", "PIPELINE STAGE[:KEY=VALUE,...]",
-	"Attach a stage to a pipeline that runs. It is there until it is detached or the\n"
-	"pipeline ends.",
+	"Attach a stage to a pipeline that runs, to each of its rings. It is there until it\n"
+	"is detached or the pipeline ends.",
 	attach_opts,
 };
 
@@ -58,46 +58,92 @@ static int open_link(const char *pipeline, const char *stage)
 		     list[0] ? list : "none");
 }
 
-static struct stage *attach_new(const char *pipeline, const char *spec, int prio)
-{
-	struct stage *stage;
-	int ring_fd = pipeline_ring(pipeline);
+/*
+ * The stages of this command: each ring of the pipeline has one of its own, which
+ * are all attached, or none.
+ */
+struct attached {
+	struct stage	*stages[PIPELINE_MAX_RINGS];
+	unsigned int	nr;
+};
 
-	if (ring_fd < 0)
-		return NULL;
-	stage = stage_attach(spec, ring_fd, prio);
-	close(ring_fd);
-	return stage;
+static void close_all(struct attached *a, bool remove)
+{
+	for (unsigned int i = 0; i < a->nr; i++) {
+		if (remove)
+			pin_remove(stage_name(a->stages[i]));
+		stage_close(a->stages[i]);
+	}
+	a->nr = 0;
 }
 
-static struct stage *attach_instead(const char *pipeline, const char *spec, const char *old)
+static int attach_new(struct attached *a, const char *pipeline,
+		      const struct pipeline_info *info, const char *spec, int prio)
 {
-	struct stage *stage;
+	for (a->nr = 0; a->nr < info->nr_rings; a->nr++) {
+		int ring_fd = pipeline_ring(pipeline, info, a->nr);
+
+		a->stages[a->nr] = ring_fd < 0 ? NULL : stage_attach(spec, ring_fd, prio);
+		if (ring_fd >= 0)
+			close(ring_fd);
+		if (!a->stages[a->nr]) {
+			close_all(a, true);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int attach_instead(struct attached *a, const char *pipeline, const char *spec,
+			  const char *old)
+{
 	int link_fd = open_link(pipeline, old);
 
 	if (link_fd < 0)
-		return NULL;
-	stage = stage_replace(spec, link_fd);
+		return -1;
+	a->stages[0] = stage_replace(spec, link_fd);
 	close(link_fd);
-	if (stage)
-		pin_remove(old);
-	return stage;
+	if (!a->stages[0])
+		return -1;
+	a->nr = 1;
+	pin_remove(old);
+	return 0;
 }
 
-static void report(const char *pipeline, const char *stage, const char *what,
-		   const char *old)
+static void report_attached(const char *pipeline, const struct attached *a,
+			    const char *replaced)
+{
+	struct json_object *obj, *list;
+	unsigned int i;
+
+	if (!json_output) {
+		for (i = 0; i < a->nr; i++)
+			printf("%s: %s is %s%s\n", pipeline, stage_name(a->stages[i]),
+			       replaced ? "in the place of " : "attached", replaced ?: "");
+		return;
+	}
+	obj = json_object_new_object();
+	list = json_object_new_array();
+	for (i = 0; i < a->nr; i++)
+		json_object_array_add(list, json_object_new_string(stage_name(a->stages[i])));
+	json_add_str(obj, "pipeline", pipeline);
+	json_object_object_add(obj, "attached", list);
+	if (replaced)
+		json_add_str(obj, "replaced", replaced);
+	json_print(obj);
+}
+
+static void report_detached(const char *pipeline, const char *stage)
 {
 	struct json_object *obj;
 
 	if (!json_output) {
-		printf("%s: %s %s%s\n", pipeline, stage, what, old ?: "");
+		printf("%s: %s is detached\n", pipeline, stage);
 		return;
 	}
 	obj = json_object_new_object();
 	json_add_str(obj, "pipeline", pipeline);
-	json_add_str(obj, "stage", stage);
-	if (old)
-		json_add_str(obj, "replaced", old);
+	json_add_str(obj, "detached", stage);
 	json_print(obj);
 }
 
@@ -117,7 +163,9 @@ int do_attach(int argc, char **argv)
 	struct attach_options opt = { .prio = PRIO_ATTACHED };
 	int first = parse(&attach_verb, &opt, argc, argv);
 	const char *pipeline, *spec;
-	struct stage *stage;
+	struct pipeline_info info;
+	struct attached a;
+	int ret;
 
 	if (first < 0)
 		return first == -2 ? 0 : EXIT_USAGE;
@@ -127,15 +175,14 @@ int do_attach(int argc, char **argv)
 	}
 	pipeline = argv[first];
 	spec = argv[first + 1];
-	if (pin_join(pipeline))
+	if (pin_join(pipeline, &info))
 		return 1;
-	stage = opt.replace ? attach_instead(pipeline, spec, opt.replace) :
-			      attach_new(pipeline, spec, opt.prio);
-	if (!stage)
+	ret = opt.replace ? attach_instead(&a, pipeline, spec, opt.replace) :
+			    attach_new(&a, pipeline, &info, spec, opt.prio);
+	if (ret)
 		return 1;
-	report(pipeline, stage_name(stage), opt.replace ? "is in the place of " : "is attached",
-	       opt.replace);
-	stage_close(stage);
+	report_attached(pipeline, &a, opt.replace);
+	close_all(&a, false);
 	return 0;
 }
 
@@ -143,12 +190,13 @@ int do_detach(int argc, char **argv)
 {
 	int first = parse(&detach_verb, NULL, argc, argv), fd, ret;
 	const char *pipeline, *stage;
+	struct pipeline_info info;
 
 	if (first < 0)
 		return first == -2 ? 0 : EXIT_USAGE;
 	pipeline = argv[first];
 	stage = argv[first + 1];
-	if (pin_join(pipeline))
+	if (pin_join(pipeline, &info))
 		return 1;
 	fd = open_link(pipeline, stage);
 	if (fd < 0)
@@ -161,6 +209,6 @@ int do_detach(int argc, char **argv)
 		return 1;
 	}
 	pin_remove(stage);
-	report(pipeline, stage, "is detached", NULL);
+	report_detached(pipeline, stage);
 	return 0;
 }

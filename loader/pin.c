@@ -120,14 +120,12 @@ static int lock_folder(void)
 	return fd < 0 ? -1 : flock(fd, LOCK_EX);
 }
 
-int pin_join(const char *name)
+int pin_join(const char *name, struct pipeline_info *info)
 {
-	struct pipeline_info info;
-
 	if (is_name(name)) {
 		snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
-		if (!lock_folder() && !pipeline_read(folder, &info) &&
-		    pipeline_alive(&info))
+		if (!lock_folder() && !pipeline_read(folder, info) &&
+		    pipeline_alive(info))
 			return 0;
 	}
 	folder[0] = '\0';

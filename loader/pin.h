@@ -9,12 +9,14 @@
 #include <bpf/libbpf.h>
 #include <stdbool.h>
 
+#include "pipeline.h"
+
 #define PIN_ROOT	"/sys/fs/bpf/sluice"
 
 /* Make the folder of @name; -1 after an error message, if it is in use say */
 int pin_open(const char *name, int ring_fd);
 /* Pin into the folder of the pipeline @name, which is another process's */
-int pin_join(const char *name);
+int pin_join(const char *name, struct pipeline_info *info);
 void pin_close(void);
 
 /* Pin the programs and maps of @obj, named with @prefix; 0 or -1 as above */

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "output.h"
-#include "pin.h"
 #include "pipeline.h"
 
 static struct pipeline_info self;
@@ -100,20 +99,15 @@ int pipeline_read(const char *folder, struct pipeline_info *info)
 	return 0;
 }
 
-int pipeline_ring(const char *name)
+int pipeline_ring(const char *name, const struct pipeline_info *info, unsigned int nr)
 {
 	int pidfd, fd = -1;
-	struct pipeline_info info;
 	bool denied = false;
-	char folder[256];
 
-	snprintf(folder, sizeof(folder), "%s/%s", PIN_ROOT, name);
-	if (pipeline_read(folder, &info))
-		return error("no pipeline '%s' runs; 'sluice show' lists them", name);
-	pidfd = syscall(SYS_pidfd_open, info.pid, 0);
+	pidfd = syscall(SYS_pidfd_open, info->pid, 0);
 	/* is it still that process, now that its number cannot become another's? */
-	if (pidfd >= 0 && pipeline_alive(&info)) {
-		fd = syscall(SYS_pidfd_getfd, pidfd, info.ring_fd, 0);
+	if (pidfd >= 0 && pipeline_alive(info)) {
+		fd = syscall(SYS_pidfd_getfd, pidfd, info->ring_fds[nr], 0);
 		denied = fd < 0 && errno == EPERM;
 	}
 	if (pidfd >= 0)
@@ -122,8 +116,8 @@ int pipeline_ring(const char *name)
 		return fd;
 	if (denied)
 		return error("taking the ring of pipeline '%s' (process %u) is not permitted; run as root",
-			     name, info.pid);
-	return error("pipeline '%s' (process %u) has ended", name, info.pid);
+			     name, info->pid);
+	return error("pipeline '%s' (process %u) has ended", name, info->pid);
 }
 
 /* When process @pid was started, CLOCK_BOOTTIME in nanoseconds; -1: no such */

@@ -31,8 +31,8 @@ void pipeline_close(void);
 
 /* 0, or -1 if there is none; says nothing */
 int pipeline_read(const char *folder, struct pipeline_info *info);
-/* A descriptor of the ring of the pipeline @name; -1 after an error message */
-int pipeline_ring(const char *name);
+/* A descriptor of ring @nr of the pipeline @name; -1 after an error message */
+int pipeline_ring(const char *name, const struct pipeline_info *info, unsigned int nr);
 /* Does its process live?  A later one with the same number is not it */
 bool pipeline_alive(const struct pipeline_info *info);
 
