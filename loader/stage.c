@@ -87,16 +87,15 @@ static bool tells_nothing(const char *line)
 	return false;
 }
 
-/* The line of the verifier's log that tells why: a headline, or else the last one */
+/*
+ * The line of the verifier's log that tells why: the one in front of the headline of
+ * its explanation, or else the last.
+ */
 static int reason_of(const char *log, const char **line)
 {
-	static const char headline[] = "\nVerification failed: ";
-	const char *end = log + strlen(log), *start = strstr(log, headline);
+	const char *end = strstr(log, "\nVerification failed: ") ?: log + strlen(log);
+	const char *start;
 
-	if (start) {
-		*line = start + strlen(headline);
-		return strcspn(*line, "\n");
-	}
 	for (; end > log; end = start) {
 		while (end > log && end[-1] == '\n')
 			end--;
