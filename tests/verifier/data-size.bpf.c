@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A size that the verifier cannot know */
+/* msg: R3 is not a const */
+#include "vmlinux.h"
+#include "unified.bpf.h"
+
+SEC("struct_ops/rx")
+int BPF_PROG(bad_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
+{
+	__u8 *data = bpf_io_unified_buf_data(buf, 0, buf->len);
+
+	return data ? IO_UNIFIED_DROP : IO_UNIFIED_NEXT;
+}
+
+UNIFIED_STAGE(bad, .rx = (void *)bad_rx);
+
+char LICENSE[] SEC("license") = "GPL";
