@@ -21,8 +21,10 @@
 #include "options.h"
 #include "output.h"
 #include "pin.h"
+#include "privileges.h"
 #include "region.h"
 #include "run.h"
+#include "service.h"
 #include "verbs.h"
 
 #define CHUNK_MAX	(128u << 10)	/* of a command of the kernel's */
@@ -47,6 +49,7 @@ struct serve_options {
 	bool			once;
 	unsigned long long	region_size;	/* 0: what is needed */
 	const char		*name;
+	const char		*user;
 };
 
 #define OPT(field)	offsetof(struct serve_options, field)
@@ -72,6 +75,8 @@ static const struct option_desc options[] = {
 	  "memory for all of them (what they need)" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "serve" },
+	{ "user", 0, OPT_STRING, OPT(user), "USER",
+	  "become that user when everything is set up" },
 	{ }
 };
 
@@ -254,22 +259,33 @@ static int open_region(struct serve *srv)
 	return 0;
 }
 
+/* What takes privileges again, done by the process that has kept them */
+static void serve_undo(void *arg)
+{
+	(void)arg;
+	pin_close();
+}
+
 static int serve_open(struct serve *srv)
 {
-	if (check_options(srv) || allow_files(srv) || run_signals_open(&srv->signals) ||
+	if (check_options(srv) || privileges_check(srv->opt.user) || allow_files(srv) || run_signals_open(&srv->signals) ||
 	    open_region(srv) ||
 	    pin_open(srv->opt.name, srv->region.ring.ring_fd) ||
 	    run_stages_open(&srv->stages, &srv->opt.stages, NULL,
 			    srv->region.ring.ring_fd))
 		return -1;
 	srv->listen_fd = net_listen(srv->opt.listen, 0, &srv->port);
-	return srv->listen_fd < 0 ? -1 : 0;
+	if (srv->listen_fd < 0)
+		return -1;
+	return privileges_drop(srv->opt.user, serve_undo, NULL);
 }
 
 static void serve_close(struct serve *srv)
 {
+	service_stopping();
 	if (srv->listen_fd >= 0)
 		close(srv->listen_fd);
+	privileges_undo();
 	run_stages_close(&srv->stages);
 	pin_close();
 	region_close(&srv->region);
@@ -306,6 +322,7 @@ static void stop_listening(struct serve *srv)
 	struct io_uring_sqe *sqe;
 
 	srv->stopping = true;
+	service_stopping();
 	if (srv->accepting) {
 		sqe = region_get_sqe(&srv->region);
 		io_uring_prep_cancel64(sqe, REQ_ACCEPT, 0);

@@ -20,8 +20,10 @@
 #include "options.h"
 #include "output.h"
 #include "pin.h"
+#include "privileges.h"
 #include "region.h"
 #include "run.h"
+#include "service.h"
 #include "stream.h"
 #include "verbs.h"
 
@@ -36,6 +38,7 @@ struct tap_options {
 	struct option_list	stages;
 	const char		*output;
 	const char		*name;
+	const char		*user;
 };
 
 #define OPT(field)	offsetof(struct tap_options, field)
@@ -48,6 +51,8 @@ static const struct option_desc options[] = {
 	  "write there (standard output)" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "tap" },
+	{ "user", 0, OPT_STRING, OPT(user), "USER",
+	  "become that user when everything is set up" },
 	{ }
 };
 
@@ -125,20 +130,34 @@ static int open_region(struct tap *tap)
 	return region_open(&tap->region, &p);
 }
 
+/* What takes privileges again, done by the process that has kept them */
+static void tap_undo(void *arg)
+{
+	struct tap *tap = arg;
+
+	xdp_close(tap->in.xdp);
+	pin_close();
+}
+
 static int tap_open(struct tap *tap)
 {
-	if (stream_check(&tap->in, &tap->opt.in) || run_signals_open(&tap->signals) ||
+	if (stream_check(&tap->in, &tap->opt.in) ||
+	    privileges_check(tap->opt.user) || run_signals_open(&tap->signals) ||
 	    open_region(tap) ||
 	    pin_open(tap->opt.name, tap->region.ring.ring_fd) ||
 	    run_stages_open(&tap->stages, &tap->opt.stages, NULL,
 			    tap->region.ring.ring_fd) ||
-	    stream_listen(&tap->in) || open_output(tap))
+	    stream_listen(&tap->in) || open_output(tap) ||
+	    privileges_drop(tap->opt.user, tap_undo, tap))
 		return -1;
 	return 0;
 }
 
 static void tap_close(struct tap *tap)
 {
+	service_stopping();
+	if (privileges_undo())
+		xdp_forget(tap->in.xdp);
 	stream_close(&tap->in);
 	run_stages_close(&tap->stages);
 	pin_close();
@@ -170,6 +189,7 @@ static void on_signal(struct tap *tap)
 	if (!tap->stopping) {
 		note("stopping: writing what has been received (again to cancel)");
 		tap->stopping = true;
+		service_stopping();
 		shutdown(tap->in.fd, SHUT_RD);
 		run_signals_wait(&tap->signals, &tap->region, REQ_SIGNAL);
 		return;
@@ -375,7 +395,9 @@ static int run_tap(struct tap *tap)
 		if (!writing(tap))
 			take_batch(tap);
 		show_progress(tap);
-		if (!has_work(tap) && poll(&pfd, 1, 1000) < 0 && errno != EINTR)
+		service_watchdog();
+		if (!has_work(tap) && poll(&pfd, 1, service_timeout(1000)) < 0 &&
+		    errno != EINTR)
 			return error("poll: %s", strerror(errno));
 	}
 	progress_end();

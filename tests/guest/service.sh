@@ -81,6 +81,27 @@ wait $record || die "SIGINT to both: $?"
 nothing_left
 echo "ok - taken down, whatever ends it"
 
+# the others as well: each in $record, for what looks at it
+nobody() { # VERB OPTION...
+	: >/tmp/nobody.err
+	nsenter --net=/run/netns/rx "$sluice" "$@" --listen $rx_ip:$port --user nobody \
+		>/tmp/nobody.out 2>/tmp/nobody.err &
+	record=$!
+	until_true 20 grep -q listening /tmp/nobody.err || die "$1: $(cat /tmp/nobody.err)"
+	no_privileges 65534 "$(id -g nobody)"
+}
+nobody serve --nvme /dev/nvme0n1 --bytes 1M --once
+tx socat -u TCP4:$rx_ip:$port CREATE:/tmp/served
+wait $record || die "serve: $? $(cat /tmp/nobody.err)"
+head -c 1M /dev/nvme0n1 | cmp - /tmp/served || die "serve sent something else"
+nothing_left
+nobody tap --dev "$RX" --queue $queue
+send /out/sent
+wait $record || die "tap: $? $(cat /tmp/nobody.err)"
+cmp /out/sent /tmp/nobody.out || die "tap has received something else"
+nothing_left
+echo "ok - serve and tap without privileges"
+
 rc=0
 rx "$sluice" record --dev "$RX" --queue 1 --nvme /dev/nvme0n1 --listen :1 --user nosuch 2>/tmp/err || rc=$?
 [ $rc = 1 ] && grep -q "'nosuch' is no user" /tmp/err || die "unclear: $rc $(cat /tmp/err)"
