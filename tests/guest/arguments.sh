@@ -13,7 +13,7 @@ fi
 
 set +e
 RX=$2
-sluice=/sluice/build/asan/sluice
+plain=$sluice sanitized=/sluice/build/asan/sluice
 . /sluice/tests/unit/walk.sh
 
 many=$(printf 'x%.0s' {1..100000})
@@ -22,6 +22,9 @@ all=("${nic[@]}" --nvme /dev/nvme0n1 --listen "$rx_ip:$port")
 
 # r TEXT OPTION...: refused, with all of that taken back
 r() {
+	# they take their time in here
+	sluice=$plain
+	[ $((walked % 8)) != 0 ] || sluice=$sanitized
 	t 1 "$@"
 	! ip link show "$RX" | grep -q xdp || say_wrong "XDP is still attached"
 }
