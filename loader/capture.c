@@ -257,8 +257,11 @@ static int open_rx(struct capture *c)
 	return capture_rx_open(&c->rx, &c->params);
 }
 
-/* Frames for which the NIC had no buffer; 32 bits, whose difference is right */
-static uint32_t missed_by_nic(const char *ifname)
+/*
+ * Frames for which the NIC had no buffer, since it counted @before.  It has 32 bits
+ * here, whose difference is right all the same; 0 if the interface is gone.
+ */
+static uint32_t missed_by_nic(const char *ifname, uint32_t before)
 {
 	struct ifaddrs *list, *i;
 	uint32_t missed = 0;
@@ -268,7 +271,8 @@ static uint32_t missed_by_nic(const char *ifname)
 	for (i = list; i; i = i->ifa_next)
 		if (i->ifa_addr && i->ifa_addr->sa_family == AF_PACKET &&
 		    i->ifa_data && !strcmp(i->ifa_name, ifname))
-			missed = ((struct rtnl_link_stats *)i->ifa_data)->rx_missed_errors;
+			missed = ((struct rtnl_link_stats *)i->ifa_data)->rx_missed_errors -
+				 before;
 	freeifaddrs(list);
 	return missed;
 }
@@ -586,7 +590,7 @@ static void end_super(struct capture *c, const struct capture_rx_stats *st)
 	s->dropped[CAPTURE_DROP_OVERSIZE] += st->xdp.oversize;
 	s->dropped[CAPTURE_DROP_DEVICE] += c->writer.failed;
 	s->dropped[CAPTURE_DROP_OTHER] += other > 0 ? other : 0;
-	s->missed = missed_by_nic(c->opt.dev) - c->missed;
+	s->missed = missed_by_nic(c->opt.dev, c->missed);
 }
 
 static int finish(struct capture *c)
@@ -615,7 +619,7 @@ static int finish(struct capture *c)
 
 static int capture_run(struct capture *c)
 {
-	c->missed = missed_by_nic(c->opt.dev);
+	c->missed = missed_by_nic(c->opt.dev, 0);
 	if (c->opt.duration)
 		c->until_ns = now_ns(CLOCK_MONOTONIC) + c->opt.duration * NS_PER_SEC;
 	if (capture_rx_start(&c->rx))
