@@ -18,8 +18,11 @@
 #define IPPROTO_TCP	6
 #define IPPROTO_UDP	17
 
+#define FLOW_QUEUES	16
+
 /* set by the loader before the load */
-const volatile __u32 queue;
+const volatile __u32 queues[FLOW_QUEUES];
+const volatile __u32 nr_queues;
 const volatile __u16 port;
 
 struct flow_key {
@@ -125,6 +128,17 @@ static __always_inline void flow_count(const struct flow_key *key, __u32 len,
 		__sync_fetch_and_add(&c->dropped, 1);
 }
 
+/* Is @queue one whose memory is a region's? */
+static __always_inline bool flow_is_ours(__u32 queue)
+{
+	__u32 i;
+
+	for (i = 0; i < FLOW_QUEUES && i < nr_queues; i++)
+		if (queues[i] == queue)
+			return true;
+	return false;
+}
+
 SEC("xdp.frags")
 int sluice_flow(struct xdp_md *ctx)
 {
@@ -134,7 +148,7 @@ int sluice_flow(struct xdp_md *ctx)
 	bool drop = false;
 
 	if (len) {
-		drop = ctx->rx_queue_index == queue &&
+		drop = flow_is_ours(ctx->rx_queue_index) &&
 		       (key.protocol != IPPROTO_TCP || key.dport != port);
 		flow_count(&key, len, drop);
 	}

@@ -5,85 +5,36 @@
  * Each connection is a request of its own.  The stage `place` decides where its
  * commands go, and reports those that are written by a ring buffer; from these
  * reports the index is made.
+ *
+ * Each NIC queue has a region and a ring.  The first is this thread's, which also
+ * accepts, and writes the index; each of the others has a thread, to which streams
+ * are handed over by messages from ring to ring.
  */
-#include <endian.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <poll.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
-#include <bpf/libbpf.h>
 
-#include "geometry.h"
-#include "index.h"
+#include "log.h"
 #include "net.h"
 #include "output.h"
 #include "pin.h"
+#include "pipeline.h"
 #include "privileges.h"
-#include "record.h"
-#include "run.h"
 #include "service.h"
 
 #define OPEN_MAX_STREAMS	64	/* at once */
-#define LOG_ENTRIES		512	/* of the region: commands for all of them */
 #define RCVBUF_MIN		32768
 #define RCVBUF_LIMIT		(512u << 20)	/* the kernel doubles it in an int */
 #define FLUSH_NS		1000000000ll
 
-/* user_data: the stream's number, or one of these, with something below */
-#define REQ(kind)	(1ull << 63 | (unsigned long long)(kind) << 48)
-#define REQ_KIND(data)	((data) >> 48 & 0x7fff)
-enum { REQ_SIGNAL = 1, REQ_CANCEL, REQ_ACCEPT, REQ_DONE, REQ_INDEX };
-
 /* Of the index, what is not for extents */
 #define STREAMS_SHARE	8
 
-struct log_stream {
-	int			fd;	/* -1: ended */
-	struct sockaddr_storage	peer;
-	unsigned long long	bytes;	/* written */
-	int			result;	/* 0 or -errno */
-};
-
-struct log {
-	const struct record_options *opt;
-	struct stream		in;
-	struct devs		devs;
-	struct region		region;
-	struct run_stages	stages;
-	struct place		*place;
-	struct run_signals	signals;
-	struct geometry		geo;
-	struct index		index;
-	struct ring_buffer	*done;
-
-	/* number 1 is streams[0] */
-	struct log_stream	*streams;
-	unsigned long long	nr_streams;
-	unsigned long long	max_streams;	/* that the index has room for */
-	unsigned int		nr_open;
-	unsigned int		max_open;
-	bool			accepting;	/* the request is in flight */
-	bool			stopping;
-	bool			finishing;	/* no stream is left, none will come */
-	int			index_error;	/* -errno */
-	struct timespec		flushed;
-};
-
 /*
- * Index
+ * Streams
  */
-
-static unsigned long long now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
 
 static void shut_streams(struct log *log)
 {
@@ -102,116 +53,12 @@ static void close_listener(struct log *log)
 	log->in.listen_fd = -1;
 }
 
-static void stop(struct log *log)
+void log_stop(struct log *log)
 {
 	log->stopping = true;
 	close_listener(log);
 	shut_streams(log);
 }
-
-/* What is not in the index cannot be found again: nothing more of it */
-static void fail_index(struct log *log, int err)
-{
-	if (!err || log->index_error)
-		return;
-	log->index_error = err;
-	stop(log);
-}
-
-static void add_entry(struct log *log, struct sluice_entry *entry)
-{
-	if (!log->index_error)
-		fail_index(log, index_add(&log->index, entry));
-}
-
-static int on_extent(void *arg, void *data, size_t size)
-{
-	const struct place_extent *e = data;
-	struct log *log = arg;
-	struct sluice_entry entry = {
-		.kind = htole16(SLUICE_ENTRY_EXTENT), .dev = htole16(e->dev),
-		.stream = htole64(e->stream),
-		.extent = {
-			.vblock = htole64(e->vblock), .block = htole64(e->block),
-			.pos = htole64(e->pos), .blocks = htole32(e->blocks),
-			.bytes = htole32(e->bytes), .crc = htole32(e->crc),
-		},
-	};
-
-	if (size < sizeof(*e) || !e->stream || e->stream > log->nr_streams)
-		return 0;
-	log->streams[e->stream - 1].bytes += e->bytes;
-	add_entry(log, &entry);
-	return 0;
-}
-
-/* Also behind a report that another CPU is just making */
-static void drain_done(struct log *log)
-{
-	struct ring *ring = ring_buffer__ring(log->done, 0);
-
-	do {
-		ring_buffer__consume(log->done);
-	} while (ring__avail_data_size(ring));
-}
-
-static void wait_done(struct log *log)
-{
-	struct io_uring_sqe *sqe = region_get_sqe(&log->region);
-
-	io_uring_prep_poll_add(sqe, ring_buffer__epoll_fd(log->done), POLLIN);
-	io_uring_sqe_set_data64(sqe, REQ(REQ_DONE));
-}
-
-/* IPv4 as IPv6 has it */
-static void peer_address(const struct sockaddr_storage *peer, unsigned char *addr,
-			 unsigned short *port)
-{
-	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-	const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-
-	memset(addr, 0, 16);
-	*port = 0;
-	if (peer->ss_family == AF_INET6) {
-		memcpy(addr, &v6->sin6_addr, 16);
-		*port = ntohs(v6->sin6_port);
-	} else if (peer->ss_family == AF_INET) {
-		addr[10] = addr[11] = 0xff;
-		memcpy(addr + 12, &v4->sin_addr, 4);
-		*port = ntohs(v4->sin_port);
-	}
-}
-
-static void index_begin(struct log *log, unsigned long long id)
-{
-	struct sluice_entry entry = {
-		.kind = htole16(SLUICE_ENTRY_BEGIN), .stream = htole64(id),
-		.begin.time_ns = htole64(now_ns()),
-	};
-	unsigned short port;
-
-	peer_address(&log->streams[id - 1].peer, entry.begin.addr, &port);
-	entry.begin.port = htole16(port);
-	add_entry(log, &entry);
-}
-
-static void index_end(struct log *log, unsigned long long id)
-{
-	const struct log_stream *s = &log->streams[id - 1];
-	struct sluice_entry entry = {
-		.kind = htole16(SLUICE_ENTRY_END), .stream = htole64(id),
-		.end = {
-			.time_ns = htole64(now_ns()), .bytes = htole64(s->bytes),
-			.error = htole32(-s->result),
-		},
-	};
-
-	add_entry(log, &entry);
-}
-
-/*
- * Streams
- */
 
 static bool want_more(const struct log *log)
 {
@@ -230,23 +77,10 @@ static void submit_accept(struct log *log)
 	}
 	if (log->accepting || log->nr_open == log->max_open)
 		return;
-	sqe = region_get_sqe(&log->region);
+	sqe = region_get_sqe(&log->rings[0].region);
 	io_uring_prep_accept(sqe, log->in.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	io_uring_sqe_set_data64(sqe, REQ(REQ_ACCEPT));
 	log->accepting = true;
-}
-
-static void submit_stream(struct log *log, unsigned long long id)
-{
-	struct io_uring_sqe *sqe = region_get_sqe(&log->region);
-
-	sluice_prep_unified_recv_multishot(sqe, IORING_UNIFIED_OP_NETWORK |
-					   IORING_UNIFIED_OP_BPF |
-					   IORING_UNIFIED_OP_NVME,
-					   log->streams[id - 1].fd,
-					   log->opt->in.record_size, 0,
-					   IORING_UNIFIED_F_FLUSH);
-	io_uring_sqe_set_data64(sqe, id);
 }
 
 static int new_stream(struct log *log, int fd)
@@ -265,6 +99,7 @@ static int new_stream(struct log *log, int fd)
 	s = &log->streams[nr];
 	memset(s, 0, sizeof(*s));
 	s->fd = fd;
+	s->ring = log_find_ring(log, fd);
 	getpeername(fd, (struct sockaddr *)&s->peer, &len);
 	if (!nr)
 		clock_gettime(CLOCK_MONOTONIC, &log->in.start);
@@ -279,8 +114,8 @@ static void on_accept(struct log *log, int fd)
 	if (fd >= 0 && (!want_more(log) || new_stream(log, fd))) {
 		close(fd);
 	} else if (fd >= 0) {
-		index_begin(log, log->nr_streams);
-		submit_stream(log, log->nr_streams);
+		log_index_begin(log, log->nr_streams);
+		log_start_stream(log, log->nr_streams);
 	} else if (fd == -EMFILE || fd == -ENFILE) {
 		note("a connection has to wait: %s; 'ulimit -n' raises the limit",
 		     strerror(-fd));
@@ -292,9 +127,9 @@ static void on_stream_end(struct log *log, unsigned long long id, int result)
 {
 	struct log_stream *s = &log->streams[id - 1];
 
-	drain_done(log);
+	log_done_drain(log);
 	s->result = result < 0 ? result : 0;
-	index_end(log, id);
+	log_index_end(log, id);
 	note("stream %llu: %s, %llu bytes written", id,
 	     s->result ? strerror(-s->result) : "complete", s->bytes);
 	close(s->fd);
@@ -302,7 +137,7 @@ static void on_stream_end(struct log *log, unsigned long long id, int result)
 	log->nr_open--;
 	/* what the others have to write, has no room either */
 	if (s->result == -ENOSPC)
-		stop(log);
+		log_stop(log);
 	submit_accept(log);
 }
 
@@ -310,31 +145,18 @@ static void on_stream_end(struct log *log, unsigned long long id, int result)
  * Run
  */
 
-static void cancel_streams(struct log *log)
-{
-	struct io_uring_sqe *sqe;
-
-	for (unsigned long long id = 1; id <= log->nr_streams; id++) {
-		if (log->streams[id - 1].fd < 0)
-			continue;
-		sqe = region_get_sqe(&log->region);
-		io_uring_prep_cancel64(sqe, id, 0);
-		io_uring_sqe_set_data64(sqe, REQ(REQ_CANCEL));
-	}
-}
-
 /* The first signal ends the streams after what came by now, the second at once */
 static void on_signal(struct log *log)
 {
 	if (log->stopping) {
-		cancel_streams(log);
+		log_cancel_streams(log);
 		return;
 	}
 	service_stopping();
 	if (log->nr_open)
 		note("stopping: writing what has been received (again to cancel)");
-	stop(log);
-	run_signals_wait(&log->signals, &log->region, REQ(REQ_SIGNAL));
+	log_stop(log);
+	run_signals_wait(&log->signals, &log->rings[0].region, REQ(REQ_SIGNAL));
 }
 
 static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
@@ -356,11 +178,19 @@ static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 		break;
 	case REQ_DONE:
 		ring_buffer__consume(log->done);
-		wait_done(log);
+		log_done_wait(log);
 		break;
 	case REQ_INDEX:
 		index_complete(&log->index, cqe);
-		fail_index(log, log->index.error);
+		log_index_fail(log, log->index.error);
+		break;
+	case REQ_ENDED:
+		on_stream_end(log, REQ_ID(id), cqe->res);
+		break;
+	case REQ_SENT:
+		/* another ring will not hear of it */
+		if (REQ_ID(id))
+			on_stream_end(log, REQ_ID(id), cqe->res);
 		break;
 	}
 out:
@@ -368,18 +198,13 @@ out:
 		return false;
 	if (!log->finishing) {
 		log->finishing = true;
-		drain_done(log);
+		log_done_drain(log);
 		index_flush(&log->index);
 	}
 	return index_idle(&log->index);
 }
 
-static void total_stats(const struct log *log, struct io_unified_stats *s)
-{
-	region_stats(&log->region, s);
-}
-
-static long long duration(const struct log *log)
+long long log_elapsed_ns(const struct log *log)
 {
 	return log->nr_streams ? elapsed_ns(&log->in.start) : 0;
 }
@@ -387,11 +212,11 @@ static long long duration(const struct log *log)
 static void show_progress(const struct log *log)
 {
 	struct io_unified_stats s;
-	double secs = duration(log) / 1e9;
+	double secs = log_elapsed_ns(log) / 1e9;
 
 	if (!run_progress_due())
 		return;
-	total_stats(log, &s);
+	log_stats(log, &s);
 	progress("%u streams, received %s (%s/s), dropped %s, written %s, copied %s",
 		 log->nr_open, human_bytes(s.rx.bytes),
 		 human_bytes(s.rx.bytes / (secs ?: 1)), human_bytes(s.dropped.bytes),
@@ -412,13 +237,13 @@ static void on_tick(void *arg)
 static int run(struct log *log)
 {
 	const struct run_loop loop = {
-		.region = &log->region, .arg = log,
+		.region = &log->rings[0].region, .arg = log,
 		.complete = on_completion, .progress = on_tick,
 	};
 
 	run_listening(log->opt->in.listen, log->in.port);
-	run_signals_wait(&log->signals, &log->region, REQ(REQ_SIGNAL));
-	wait_done(log);
+	run_signals_wait(&log->signals, &log->rings[0].region, REQ(REQ_SIGNAL));
+	log_done_wait(log);
 	submit_accept(log);
 	return run_loop(&loop);
 }
@@ -427,41 +252,42 @@ static int run(struct log *log)
  * Open and close
  */
 
-static int open_region(struct log *log)
-{
-	struct region_params p = {
-		.nvme = log->devs.list[0].node,
-		.entries = LOG_ENTRIES, .user_bufs = INDEX_BUFS, .map = true,
-	};
-
-	if (devs_open(&log->devs))
-		return -1;
-	stream_region(&log->in, &p);
-	p.nvme_fd = log->devs.list[0].fd;
-	if (region_open(&log->region, &p))
-		return -1;
-	return devs_register(&log->devs, &log->region);
-}
-
 static int open_geometry(struct log *log)
 {
 	const struct recording_super *s = &log->geo.devs[0];
 	struct index_params p = { .rotate = log->opt->rotate };
 
-	if (geometry_init(&log->geo, log->opt, &log->devs, log->opt->in.region_size))
+	if (geometry_init(&log->geo, log->opt, &log->devs,
+			  log->opt->in.region_size * log->nr_rings))
 		return -1;
 	memcpy(p.uuid, s->uuid, sizeof(p.uuid));
 	p.block_size = s->block_size;
 	p.nr_devs = log->opt->mirror ? log->devs.nr : 1;
 	p.start = s->index_start;
 	p.units = s->index_blocks / (SLUICE_FORMAT_UNIT / s->block_size);
-	index_init(&log->index, &p, &log->region, REQ(REQ_INDEX));
+	index_init(&log->index, &p, &log->rings[0].region, REQ(REQ_INDEX));
 	log->max_streams = log->opt->rotate ? UINT64_MAX :
 			   geometry_entries(&log->geo) / STREAMS_SHARE / 2;
 	return 0;
 }
 
-static int open_place(struct log *log)
+/* Those of the other rings are pinned beside those of the first */
+static int open_ring_stages(struct log *log, struct log_ring *ring,
+			    const struct place_params *p)
+{
+	int ring_fd = ring->region.ring.ring_fd, ret;
+
+	pin_ring(ring->nr);
+	ret = run_stages_open(&ring->stages, &log->opt->stages, "record", ring_fd);
+	if (!ret) {
+		ring->place = place_open(p, ring_fd, log->rings[0].place);
+		ret = ring->place ? 0 : -1;
+	}
+	pin_ring(0);
+	return ret;
+}
+
+static int open_stages(struct log *log)
 {
 	unsigned long long entries = geometry_entries(&log->geo);
 	struct place_params p = {
@@ -474,12 +300,13 @@ static int open_place(struct log *log)
 		p.start[i] = log->geo.devs[i].data_start;
 		p.blocks[i] = log->geo.devs[i].data_blocks;
 	}
-	log->place = place_open(&p, log->region.ring.ring_fd, NULL);
-	if (!log->place)
-		return -1;
-	log->done = ring_buffer__new(place_done_fd(log->place), on_extent, log, NULL);
-	return log->done ? 0 : error("mapping the stage's ring buffer: %s",
-				     strerror(errno));
+	for (unsigned int i = 0; i < log->nr_rings; i++) {
+		if (open_ring_stages(log, &log->rings[i], &p))
+			return -1;
+		if (i && pipeline_add_ring(log->rings[i].region.ring.ring_fd))
+			return -1;
+	}
+	return log_done_open(log);
 }
 
 /* All that may be open at once fit into the region */
@@ -499,8 +326,8 @@ static int open_network(struct log *log)
 		return -1;
 	if (o->in.xdp == XDP_USE_OFF)
 		return 0;
-	log->in.xdp = xdp_open(log->in.ifindex, o->in.dev, o->in.xdp,
-			       o->in.queue, log->in.port);
+	log->in.xdp = xdp_open_queues(log->in.ifindex, o->in.dev, o->in.xdp,
+				      o->queue, o->queues.nr, log->in.port);
 	return log->in.xdp ? 0 : -1;
 }
 
@@ -529,18 +356,30 @@ static void log_undo(void *arg)
 	pin_close();
 }
 
+static int check_queues(const struct log *log)
+{
+	const struct record_options *o = log->opt;
+	int queues = net_rx_queues(o->in.dev);
+
+	/* the first has been looked at */
+	for (unsigned int i = 1; i < o->queues.nr && queues >= 0; i++)
+		if (o->queue[i] >= (unsigned int)queues)
+			return error("--queue %u: %s has %d; 'ethtool -l %s' tells, 'ethtool -L' adds",
+				     o->queue[i], o->in.dev, queues, o->in.dev);
+	return 0;
+}
+
 static int log_open(struct log *log)
 {
 	const struct record_options *o = log->opt;
 
 	if (stream_check(&log->in, &o->in) || privileges_check(o->user) ||
 	    devs_check(&log->devs, &o->nvme, o->lba, o->force) ||
-	    run_signals_open(&log->signals) || open_region(log) ||
-	    open_geometry(log) || pin_open(o->name, log->region.ring.ring_fd) ||
-	    run_stages_open(&log->stages, &o->stages, "record",
-			    log->region.ring.ring_fd) ||
-	    open_place(log) || open_network(log) || write_superblocks(log) ||
-	    privileges_drop(o->user, log_undo, log))
+	    check_queues(log) || run_signals_open(&log->signals) ||
+	    devs_open(&log->devs) || log_rings_open(log) || open_geometry(log) ||
+	    pin_open(o->name, log->rings[0].region.ring.ring_fd) ||
+	    open_stages(log) || open_network(log) || write_superblocks(log) ||
+	    privileges_drop(o->user, log_undo, log) || log_rings_run(log))
 		return -1;
 	return 0;
 }
@@ -554,131 +393,13 @@ static void log_close(struct log *log)
 	if (privileges_undo())
 		xdp_forget(log->in.xdp);
 	stream_close(&log->in);
+	log_rings_quit(log);
 	ring_buffer__free(log->done);
-	place_close(log->place);
-	run_stages_close(&log->stages);
+	log_rings_close(log);
 	pin_close();
-	region_close(&log->region);
 	devs_close(&log->devs);
 	index_free(&log->index);
 	free(log->streams);
-}
-
-/*
- * Summary
- */
-
-static unsigned long long nr_failed(const struct log *log)
-{
-	unsigned long long nr = 0;
-
-	for (unsigned long long i = 0; i < log->nr_streams; i++)
-		nr += log->streams[i].result != 0;
-	return nr;
-}
-
-static struct json_object *streams_json(const struct log *log)
-{
-	struct json_object *list = json_object_new_array(), *obj;
-
-	for (unsigned long long i = 0; i < log->nr_streams; i++) {
-		const struct log_stream *s = &log->streams[i];
-
-		obj = json_object_new_object();
-		json_add_u64(obj, "id", i + 1);
-		json_add_u64(obj, "bytes", s->bytes);
-		json_add_str(obj, "result", s->result ? strerror(-s->result) : "ok");
-		json_object_array_add(list, obj);
-	}
-	return list;
-}
-
-static void summary_json(const struct log *log, const struct io_unified_stats *s)
-{
-	struct json_object *obj = json_object_new_object();
-
-	json_add_str(obj, "pipeline", log->opt->name);
-	json_add_str(obj, "format", "log");
-	json_add_str(obj, "uuid", recording_uuid(log->geo.devs[0].uuid));
-	json_add_str(obj, "layout", record_layouts[log->opt->layout]);
-	json_add_u64(obj, "devices", log->devs.nr);
-	json_add_stats(obj, s);
-	json_add_u64(obj, "start_lba", log->opt->lba);
-	json_add_u64(obj, "block_size", log->geo.devs[0].block_size);
-	json_add_u64(obj, "record_size", log->opt->in.record_size);
-	json_add_u64(obj, "region_size", log->opt->in.region_size);
-	json_add_u64(obj, "duration_ns", duration(log));
-	json_object_object_add(obj, "streams", streams_json(log));
-	json_object_object_add(obj, "stages", run_stages_json(&log->stages));
-	if (log->in.xdp)
-		json_object_object_add(obj, "xdp", xdp_json(log->in.xdp));
-	json_print(obj);
-}
-
-static void summary_text(const struct log *log, const struct io_unified_stats *s)
-{
-	printf("%s: %llu streams in %.2f s\n", log->opt->name, log->nr_streams,
-	       duration(log) / 1e9);
-	printf("  received %12llu bytes in %llu records\n", s->rx.bytes, s->rx.bufs);
-	printf("  dropped  %12llu bytes in %llu records\n", s->dropped.bytes,
-	       s->dropped.bufs);
-	printf("  written  %12llu bytes in %llu records, %llu commands\n",
-	       s->written.bytes, s->written.bufs, s->nvme_cmds);
-	printf("  failed   %12llu bytes\n  copied   %12llu bytes\n",
-	       s->failed.bytes, s->copied_bytes);
-	run_stages_print(&log->stages);
-	if (log->in.xdp)
-		xdp_print(log->in.xdp);
-}
-
-static int check_streams(const struct log *log, const struct io_unified_stats *s)
-{
-	unsigned long long i = 0, nr = nr_failed(log);
-
-	if (!nr)
-		return 0;
-	while (!log->streams[i].result)
-		i++;
-	if (log->streams[i].result == -ENOSPC)
-		return error("the recording is full: %llu bytes received were not written; give it more space, or --rotate",
-			     s->failed.bytes);
-	return error("%llu of %llu streams ended early, the first was stream %llu: %s; %llu bytes received were not written",
-		     nr, log->nr_streams, i + 1, strerror(-log->streams[i].result),
-		     s->failed.bytes);
-}
-
-static int check_index(const struct log *log)
-{
-	unsigned long long lost = place_lost(log->place);
-	int err = log->index_error;
-
-	if (err == -ENOSPC)
-		return error("the index is full: what was written last cannot be read; give a larger --index-size, or --rotate");
-	if (err)
-		return error("writing the index of %s: %s; what was written last cannot be read",
-			     log->devs.list[0].node, strerror(-err));
-	if (lost)
-		return error("%llu extents are not in the index: their reports found no room; what they have cannot be read",
-			     lost);
-	if (log->nr_streams == log->max_streams && !log->stopping)
-		return error("the index has room for %llu streams, and they have come; give a larger --index-size, or --rotate",
-			     log->max_streams);
-	return 0;
-}
-
-static int summary(const struct log *log)
-{
-	struct io_unified_stats s;
-
-	total_stats(log, &s);
-	if (json_output)
-		summary_json(log, &s);
-	else
-		summary_text(log, &s);
-	fflush(stdout);
-	if (check_index(log) || check_streams(log, &s))
-		return -1;
-	return run_check_stats(&s);
 }
 
 int log_record(const struct record_options *opt)
@@ -689,7 +410,7 @@ int log_record(const struct record_options *opt)
 	if (!ret)
 		ret = run(&log);
 	if (!ret)
-		ret = summary(&log);
+		ret = log_summary(&log);
 	log_close(&log);
 	return ret ? 1 : 0;
 }

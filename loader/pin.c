@@ -18,6 +18,7 @@
 #include "pipeline.h"
 
 static char folder[128];
+static char ring_prefix[24];
 
 static int pinned(const char *what, const char *name, int err)
 {
@@ -149,11 +150,18 @@ void pin_close(void)
 	folder[0] = '\0';
 }
 
+void pin_ring(unsigned int nr)
+{
+	ring_prefix[0] = '\0';
+	if (nr)
+		snprintf(ring_prefix, sizeof(ring_prefix), "ring%u-", nr);
+}
+
 int pin_fd(int fd, const char *name)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	snprintf(path, sizeof(path), "%s/%s%s", folder, ring_prefix, name);
 	return bpf_obj_pin(fd, path) ? pinned("it", name, errno) : 0;
 }
 

@@ -23,6 +23,8 @@ void pin_close(void);
 int pin_object(struct bpf_object *obj, const char *prefix);
 int pin_link(struct bpf_link *link, const char *prefix);
 int pin_fd(int fd, const char *name);
+/* What is pinned from here on is ring @nr's: 0 has no prefix, others "ringN-" */
+void pin_ring(unsigned int nr);
 int pin_fd_name(int fd, const char *prefix, const char *name);
 /* A descriptor of what is pinned as PREFIX-NAME, or -1 and errno */
 int pin_get(const char *prefix, const char *name);

@@ -120,14 +120,25 @@ static int become(const char *name)
 	return 0;
 }
 
+static int no_new_privileges(void)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return error("no_new_privs: %s", strerror(errno));
+	return 0;
+}
+
 int privileges_drop(const char *user, void (*undo)(void *), void *arg)
 {
 	if (start_other(undo, arg) || drop_bounding_set() || (user && become(user)) ||
 	    drop_capabilities())
 		return -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-		return error("no_new_privs: %s", strerror(errno));
-	return 0;
+	return no_new_privileges();
+}
+
+/* Users are the process's, by the C library; all else is each thread's */
+int privileges_drop_thread(void)
+{
+	return drop_bounding_set() || drop_capabilities() ? -1 : no_new_privileges();
 }
 
 bool privileges_undo(void)

@@ -20,6 +20,9 @@ int privileges_check(const char *name);
  */
 int privileges_drop(const char *user, void (*undo)(void *arg), void *arg);
 
+/* The same for a thread that is there already, after that */
+int privileges_drop_thread(void);
+
 /*
  * Have undo() called and wait for it.  True if that was done; false if nothing has
  * been dropped, and the caller has to do it.

@@ -154,7 +154,13 @@ static int add_dev(struct recording *rec, const char *name, unsigned long long l
 			     name, strerror(errno));
 	ret = read_super(fd, lba, &s);
 	if (ret <= 0) {
+		struct stat st;
+
+		ret = fstat(fd, &st) || !S_ISCHR(st.st_mode);
 		close(fd);
+		if (!ret)
+			return error("%s cannot be read; give the block node (/dev/nvme0n1, not /dev/ng0n1)",
+				     name);
 		return error("%s has no recording at block %llu; --lba gives its first block",
 			     name, lba);
 	}

@@ -52,6 +52,13 @@ static int xdp_attach(struct xdp *xdp)
 struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
 		     unsigned int queue, unsigned short port)
 {
+	return xdp_open_queues(ifindex, ifname, use, &queue, 1, port);
+}
+
+struct xdp *xdp_open_queues(unsigned int ifindex, const char *ifname, enum xdp_use use,
+			    const unsigned int *queues, unsigned int nr,
+			    unsigned short port)
+{
 	struct xdp *xdp = calloc(1, sizeof(*xdp));
 
 	if (!xdp)
@@ -69,7 +76,9 @@ struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
 		free(xdp);
 		return NULL;
 	}
-	xdp->skel->rodata->queue = queue;
+	for (unsigned int i = 0; i < nr; i++)
+		xdp->skel->rodata->queues[i] = queues[i];
+	xdp->skel->rodata->nr_queues = nr;
 	xdp->skel->rodata->port = port;
 	if (!xdp_attach(xdp))
 		return xdp;

@@ -12,6 +12,10 @@ struct xdp;
 /* NULL after an error message */
 struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
 		     unsigned int queue, unsigned short port);
+/* The same for @nr queues, 16 at most */
+struct xdp *xdp_open_queues(unsigned int ifindex, const char *ifname, enum xdp_use use,
+			    const unsigned int *queues, unsigned int nr,
+			    unsigned short port);
 void xdp_close(struct xdp *xdp);
 /* Another process has detached it, or will; xdp_close() does the rest */
 void xdp_forget(struct xdp *xdp);

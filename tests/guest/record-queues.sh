@@ -1,0 +1,65 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# record-queues.sh NR: in the guest, connections that the NIC spreads over two queues,
+# by the hash of the sender, to two regions that share two namespaces.
+set -euo pipefail
+. /sluice/tests/guest/lib.sh
+
+nr=$1 senders=()
+nic 1500 on
+rule=$(rx ethtool -n "$RX" | sed -n 's/^Filter: //p')
+rx ethtool -N "$RX" delete "$rule"
+
+record_start --queue 0 --nvme /dev/nvme1n1 --format log --streams "$nr" --region-size 32M \
+	--stage filter:drop-prefix=DROP
+for pin in record-link ring1-record-link place-link ring1-place-link filter1-link \
+	ring1-filter1-link; do
+	[ -e /sys/fs/bpf/sluice/record/$pin ] ||
+		die "not pinned: $pin; there is $(ls /sys/fs/bpf/sluice/record)"
+done
+for ((i = 1; i <= nr; i++)); do
+	send "/out/sent.$i" &
+	senders+=($!)
+done
+for pid in "${senders[@]}"; do
+	wait "$pid" || die "a sender failed"
+done
+record_end
+[ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
+
+# SIGINT reaches also the streams of the other ring
+record_start --queue 0 --nvme /dev/nvme1n1 --format log --streams 0 --lba 1000000
+senders=()
+for ((i = 1; i <= 6; i++)); do
+	tx bash -c "seq 1 1000000000 | socat -u - TCP4:$rx_ip:$port" 2>/dev/null &
+	senders+=($!)
+done
+six() {
+	[ "$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme1n1 --lba 1000000 |
+		jq '.streams | map(select(.readable_bytes > 10000)) | length')" = 6 ]
+}
+until_true 60 six || die "nothing is indexed: $(cat /tmp/record.err)"
+[ "$("$sluice" show record -j | jq '.[0].objects | map(select(.name == "record_rx")) | length')" = 2 ] ||
+	die "sluice show: $("$sluice" show record)"
+cp /out/summary.json /tmp/summary.json
+kill -INT $record
+record_end
+jq -e '(.streams | map(.result) | unique) == ["ok"] and .conserved' /out/summary.json >/dev/null ||
+	die "$(cat /out/summary.json)"
+[ "$(jq '.written_bytes' /out/summary.json)" = \
+	"$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme1n1 --lba 1000000 | jq '.streams | map(.readable_bytes) | add')" ] ||
+	die "what was written is not what the index has"
+kill "${senders[@]}" 2>/dev/null || :
+cp /out/summary.json /out/stopped.json
+cp /tmp/summary.json /out/summary.json
+
+# a queue that cannot be had: nothing stays behind
+! rx "$sluice" record --dev "$RX" --queue 1 --queue 7 --nvme /dev/nvme0n1 --listen :8000 \
+	--format log --force 2>/tmp/err || die "queue 7"
+grep -q 'queue 7: .* has 2' /tmp/err || die "unclear: $(cat /tmp/err)"
+rx ethtool -G "$RX" tcp-data-split off
+! rx "$sluice" record --dev "$RX" --queue 1 --queue 0 --nvme /dev/nvme0n1 --listen :8000 \
+	--format log --force 2>/tmp/err || die "no header split"
+grep -q 'tcp-data-split on' /tmp/err || die "unclear: $(cat /tmp/err)"
+[ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
