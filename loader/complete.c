@@ -10,8 +10,6 @@
 #include "stage_object.h"
 #include "verbs.h"
 
-bool completing;
-
 /* "--dev=", if the value stands behind that */
 static char prefix[64];
 

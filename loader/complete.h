@@ -8,18 +8,13 @@
 #ifndef COMPLETE_H
 #define COMPLETE_H
 
-#include <stdbool.h>
-
 #include "options.h"
 
 /* Lines that the shell has to fill in itself */
 #define COMPLETE_FILES	":files"
 #define COMPLETE_USERS	":users"
 
-/* A verb's options are to be completed, not parsed */
-extern bool completing;
-
-/* The last of @argv, of a verb with the options of @verb and @common */
+/* For options_instead: the last of @argv, of a verb with the options of @verb and @common */
 void complete_options(const struct verb_desc *verb, const struct option_desc *common,
 		      int argc, char **argv);
 /* @word, if what has been typed is its beginning */

@@ -161,7 +161,7 @@ static int do_complete(int argc, char **argv)
 	if (argc - skip < 1)
 		return 0;
 	if (argc - skip > 1) {
-		completing = true;
+		options_instead = complete_options;
 		quiet = true;
 		return run_verb(argv[skip], argc - skip, argv + skip);
 	}

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "complete.h"
 #include "config.h"
 #include "options.h"
 #include "output.h"
@@ -18,6 +17,8 @@
 #define HELP_WIDTH	80
 #define HELP_INDENT	30
 
+void (*options_instead)(const struct verb_desc *verb, const struct option_desc *common,
+			int argc, char **argv);
 const char *options_config;
 
 static const struct option_desc common[] = {
@@ -577,8 +578,8 @@ int options_parse(const struct verb_desc *verb, void *values, int argc, char **a
 	};
 	int first;
 
-	if (completing) {
-		complete_options(verb, common, argc, argv);
+	if (options_instead) {
+		options_instead(verb, common, argc, argv);
 		return -2;
 	}
 	if (set_defaults(verb, values))

@@ -49,6 +49,10 @@ struct verb_desc {
 /* --config, which may also stand in front of the verb; NULL: none */
 extern const char *options_config;
 
+/* Set: a verb's options are not parsed; this is called, and the verb returns */
+extern void (*options_instead)(const struct verb_desc *verb,
+			       const struct option_desc *common, int argc, char **argv);
+
 /*
  * Set @values from the command line, what that does not have from the table of
  * the verb's name in the file of --config, and the rest from the defaults.  Also

@@ -48,7 +48,7 @@ broken() {
 broken 's/slot->data_off \+ slot->cap_len <= slot->blocks \* super->block_size/1/'
 broken 's/slot->data_off >= sizeof\(\*slot\) \&\&//'
 broken 's/memcmp\(slot->id, super->uuid, sizeof\(slot->id\)\)/0/'
-broken 's/le32toh\(slot->crc\) != crc32c\(slot, .*crc\)\)/0/'
+broken 's/le32toh\(slot->crc\) != crc32c\(0, slot, .*crc\)\)/0/'
 broken 's/!is_block_size\(s->block_size\) \|\|//'
 broken 's/s->used > s->blocks \|\|//'
 broken 's/frame->slot.seq < r->seq/0/'
