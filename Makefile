@@ -47,6 +47,8 @@ BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
 
 # a stage is what declares one; the others are the loader's own
 STAGES	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_STAGE' bpf/*.bpf.c))
+# those for users say what they are about
+LISTED	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_ABOUT' bpf/*.bpf.c))
 STAGEDIR ?= $(PREFIX)/lib/sluice/stages
 HEADERS	:= $(wildcard include/sluice/*.h) bpf/unified.bpf.h vmlinux.h
 BPF	:= $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
@@ -74,8 +76,10 @@ $(BUILD)/skel/%.skel.h: $(BUILD)/bpf/%.bpf.o
 # all stages in one table
 $(BUILD)/skel/stages.skel.h: $(STAGES:%=$(BUILD)/skel/%.skel.h)
 	$(Q){ printf '#include "%s.skel.h"\n' $(STAGES); \
-		echo '#define BUILT_IN_STAGES \'; \
-		printf '\tBUILT_IN(%s) \\\n' $(STAGES); echo; } >$@
+		echo '#define LISTED_STAGES \'; \
+		printf '\tBUILT_IN(%s) \\\n' $(LISTED); echo; \
+		echo '#define OWN_STAGES \'; \
+		printf '\tBUILT_IN(%s) \\\n' $(filter-out $(LISTED),$(STAGES)); echo; } >$@
 
 # what `sluice stage new` writes, as C strings
 TEMPLATE := $(wildcard loader/template/*)

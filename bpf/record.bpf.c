@@ -68,7 +68,6 @@ int BPF_PROG(record_complete, struct io_unified_ctx *region,
 	return IO_UNIFIED_DONE;
 }
 
-UNIFIED_ABOUT("write what comes; the last stage of sluice record")
 UNIFIED_STAGE(record, .rx = (void *)record_rx,
 	      .complete = (void *)record_complete);
 

@@ -23,8 +23,17 @@ static const struct {
 	const void	*(*bytes)(size_t *size);
 } built_in[] = {
 #define BUILT_IN(name)	{ #name, name##_bpf__elf_bytes },
-	BUILT_IN_STAGES
+	LISTED_STAGES
+	OWN_STAGES
 #undef BUILT_IN
+};
+
+/* Behind them are those that the pipelines use themselves */
+enum {
+#define BUILT_IN(name)	LISTED_##name,
+	LISTED_STAGES
+#undef BUILT_IN
+	NR_LISTED
 };
 
 #define NR_BUILT_IN	(sizeof(built_in) / sizeof(built_in[0]))
@@ -195,5 +204,5 @@ static const char *name_in_dir(unsigned int nr)
 
 const char *stage_object_name(unsigned int nr)
 {
-	return nr < NR_BUILT_IN ? built_in[nr].name : name_in_dir(nr - NR_BUILT_IN);
+	return nr < NR_LISTED ? built_in[nr].name : name_in_dir(nr - NR_LISTED);
 }

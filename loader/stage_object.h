@@ -19,8 +19,8 @@ unsigned int *stage_object_member(struct bpf_object *obj, struct bpf_map *ops,
 /* What it does in a line, as UNIFIED_ABOUT() says, or NULL */
 const char *stage_object_about(struct bpf_object *obj, struct bpf_map *ops);
 
-/* The names of what is built in, and of what the folder has, one after the other;
- * NULL after the last
+/* The names of what is built in for users, and of what the folder has, one after
+ * the other; NULL after the last
  */
 const char *stage_object_name(unsigned int nr);
 /* "built-in", or the path of the file */
