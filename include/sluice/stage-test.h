@@ -354,6 +354,7 @@ enum stage_test_fate {
 	STAGE_TEST_WRITTEN,
 	STAGE_TEST_READ,
 	STAGE_TEST_PASSED,
+	STAGE_TEST_SENT,
 	STAGE_TEST_DROPPED,
 };
 
@@ -370,6 +371,7 @@ struct stage_test_buf {
 	__u64			user_data;	/* as it was passed, ... */
 	__u64			slba;		/* written or read */
 	__u32			dev;
+	__u32			sock;		/* sent */
 	struct stage_test_buf	*next;
 };
 
@@ -628,6 +630,20 @@ int bpf_io_unified_buf_pass(struct io_unified_buf *buf, __u64 user_data)
 	return -95;	/* EOPNOTSUPP */
 }
 
+static __u32 stage_test_socks;		/* so many sockets are connected */
+
+int bpf_io_unified_buf_send(struct io_unified_buf *buf, __u32 sock)
+{
+	struct stage_test_buf *b = stage_test_of(buf);
+
+	stage_test_hand_on(buf, __func__, STAGE_TEST_SENT);
+	b->sock = sock;
+	if (sock < stage_test_socks)
+		return 0;
+	b->fate = STAGE_TEST_DROPPED;
+	return -107;	/* ENOTCONN */
+}
+
 void bpf_io_unified_buf_drop(struct io_unified_buf *buf)
 {
 	stage_test_hand_on(buf, __func__, STAGE_TEST_DROPPED);
@@ -703,6 +719,7 @@ static inline void stage_test_reset(void)
 	}
 	stage_test_exit_reason = NULL;
 	stage_test_no_memory = 0;
+	stage_test_socks = 0;
 }
 
 /* The exit code: 0 if all was well, and there was something to check */

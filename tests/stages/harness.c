@@ -72,6 +72,13 @@ static void answers(void)
 	stage_test_equal(bpf_io_unified_buf_write(own, 0, 0), -22);
 	own = bpf_io_unified_alloc(NULL, 512);
 	stage_test_equal(bpf_io_unified_buf_pass(own, 0), -95);
+	own = bpf_io_unified_buf_clone(buf);
+	stage_test_equal(bpf_io_unified_buf_send(own, 1), -107);
+	stage_test_equal(stage_test_fates(STAGE_TEST_SENT), 0);
+	stage_test_socks = 2;
+	own = bpf_io_unified_buf_clone(buf);
+	stage_test_equal(bpf_io_unified_buf_send(own, 1), 0);
+	stage_test_equal(stage_test_fates(STAGE_TEST_SENT), 1);
 	stage_test_check(!bpf_io_unified_alloc(NULL, 0));
 	stage_test_check(!bpf_io_unified_alloc(NULL, 65537));
 }

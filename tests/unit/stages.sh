@@ -20,6 +20,16 @@ for stage in bpf/*.bpf.c; do
 	[ -e "tests/stages/$name.c" ] || fail "no test of $name"
 done
 
+# what a stage can call, but for what only a ring's loop can
+grep -oE '^[a-z_].*\bbpf_io_unified_[a-z0-9_]+\(|^bpf_io_unified_[a-z0-9_]+\(' bpf/unified.bpf.h |
+	grep -oE 'bpf_io_unified_[a-z0-9_]+' | grep -v -e '_submit$' -e '_get_region$' |
+	sort -u >"$work/kfuncs"
+[ "$(wc -l <"$work/kfuncs")" -ge 14 ] || fail "the list of kfuncs is too short"
+while read -r kfunc; do
+	grep -qE "^[a-z_].*\b$kfunc\(" include/sluice/stage-test.h ||
+		fail "sluice/stage-test.h does not stand in for $kfunc()"
+done <"$work/kfuncs"
+
 sanitize() {
 	case $1 in
 	gcc) echo -fsanitize=address,undefined -fno-sanitize-recover=all ;;
