@@ -58,10 +58,7 @@ static int open_link(const char *pipeline, const char *stage)
 		     list[0] ? list : "none");
 }
 
-/*
- * The stages of this command: each ring of the pipeline has one of its own, which
- * are all attached, or none.
- */
+/* A stage for each ring of the pipeline, all with the same name, which is given */
 struct attached {
 	struct stage	*stages[PIPELINE_MAX_RINGS];
 	unsigned int	nr;
@@ -70,6 +67,7 @@ struct attached {
 static void close_all(struct attached *a, bool remove)
 {
 	for (unsigned int i = 0; i < a->nr; i++) {
+		pin_ring(i);
 		if (remove)
 			pin_remove(stage_name(a->stages[i]));
 		stage_close(a->stages[i]);
@@ -77,12 +75,14 @@ static void close_all(struct attached *a, bool remove)
 	a->nr = 0;
 }
 
+/* To all rings, or to none */
 static int attach_new(struct attached *a, const char *pipeline,
 		      const struct pipeline_info *info, const char *spec, int prio)
 {
 	for (a->nr = 0; a->nr < info->nr_rings; a->nr++) {
 		int ring_fd = pipeline_ring(pipeline, info, a->nr);
 
+		pin_ring(a->nr);
 		a->stages[a->nr] = ring_fd < 0 ? NULL : stage_attach(spec, ring_fd, prio);
 		if (ring_fd >= 0)
 			close(ring_fd);
@@ -94,56 +94,63 @@ static int attach_new(struct attached *a, const char *pipeline,
 	return 0;
 }
 
-static int attach_instead(struct attached *a, const char *pipeline, const char *spec,
-			  const char *old)
+/* One ring after the other: that the first takes it, says that the others do */
+static int attach_instead(struct attached *a, const char *pipeline,
+			  const struct pipeline_info *info, const char *spec, const char *old)
 {
-	int link_fd = open_link(pipeline, old);
+	for (a->nr = 0; a->nr < info->nr_rings; a->nr++) {
+		int link_fd;
 
-	if (link_fd < 0)
-		return -1;
-	a->stages[0] = stage_replace(spec, link_fd);
-	close(link_fd);
-	if (!a->stages[0])
-		return -1;
-	a->nr = 1;
-	pin_remove(old);
+		pin_ring(a->nr);
+		link_fd = open_link(pipeline, old);
+		a->stages[a->nr] = link_fd < 0 ? NULL : stage_replace(spec, link_fd);
+		if (link_fd >= 0)
+			close(link_fd);
+		if (!a->stages[a->nr]) {
+			close_all(a, false);
+			return -1;
+		}
+		pin_remove(old);
+	}
 	return 0;
 }
 
-static void report_attached(const char *pipeline, const struct attached *a,
-			    const char *replaced)
+static int detach(const char *pipeline, const struct pipeline_info *info, const char *stage)
 {
-	struct json_object *obj, *list;
-	unsigned int i;
+	for (unsigned int i = 0; i < info->nr_rings; i++) {
+		int fd, ret;
 
-	if (!json_output) {
-		for (i = 0; i < a->nr; i++)
-			printf("%s: %s is %s%s\n", pipeline, stage_name(a->stages[i]),
-			       replaced ? "in the place of " : "attached", replaced ?: "");
-		return;
+		pin_ring(i);
+		fd = open_link(pipeline, stage);
+		if (fd < 0)
+			return -1;
+		/* not by removing the pin alone: the pipeline may hold the link */
+		ret = bpf_link_detach(fd);
+		close(fd);
+		if (ret)
+			return error("detaching stage %s of %s: %s", stage, pipeline,
+				     strerror(-ret));
+		pin_remove(stage);
 	}
-	obj = json_object_new_object();
-	list = json_object_new_array();
-	for (i = 0; i < a->nr; i++)
-		json_object_array_add(list, json_object_new_string(stage_name(a->stages[i])));
-	json_add_str(obj, "pipeline", pipeline);
-	json_object_object_add(obj, "attached", list);
-	if (replaced)
-		json_add_str(obj, "replaced", replaced);
-	json_print(obj);
+	return 0;
 }
 
-static void report_detached(const char *pipeline, const char *stage)
+/* WHAT is "attached" or "detached" */
+static void report(const char *pipeline, const char *stage, const char *what,
+		   const char *replaced)
 {
 	struct json_object *obj;
 
 	if (!json_output) {
-		printf("%s: %s is detached\n", pipeline, stage);
+		printf("%s: %s is %s%s\n", pipeline, stage,
+		       replaced ? "in the place of " : what, replaced ?: "");
 		return;
 	}
 	obj = json_object_new_object();
 	json_add_str(obj, "pipeline", pipeline);
-	json_add_str(obj, "detached", stage);
+	json_add_str(obj, what, stage);
+	if (replaced)
+		json_add_str(obj, "replaced", replaced);
 	json_print(obj);
 }
 
@@ -164,7 +171,7 @@ int do_attach(int argc, char **argv)
 	int first = parse(&attach_verb, &opt, argc, argv);
 	const char *pipeline, *spec;
 	struct pipeline_info info;
-	struct attached a;
+	struct attached a = { };
 	int ret;
 
 	if (first < 0)
@@ -177,18 +184,18 @@ int do_attach(int argc, char **argv)
 	spec = argv[first + 1];
 	if (pin_join(pipeline, &info))
 		return 1;
-	ret = opt.replace ? attach_instead(&a, pipeline, spec, opt.replace) :
+	ret = opt.replace ? attach_instead(&a, pipeline, &info, spec, opt.replace) :
 			    attach_new(&a, pipeline, &info, spec, opt.prio);
 	if (ret)
 		return 1;
-	report_attached(pipeline, &a, opt.replace);
+	report(pipeline, stage_name(a.stages[0]), "attached", opt.replace);
 	close_all(&a, false);
 	return 0;
 }
 
 int do_detach(int argc, char **argv)
 {
-	int first = parse(&detach_verb, NULL, argc, argv), fd, ret;
+	int first = parse(&detach_verb, NULL, argc, argv);
 	const char *pipeline, *stage;
 	struct pipeline_info info;
 
@@ -198,17 +205,8 @@ int do_detach(int argc, char **argv)
 	stage = argv[first + 1];
 	if (pin_join(pipeline, &info))
 		return 1;
-	fd = open_link(pipeline, stage);
-	if (fd < 0)
+	if (detach(pipeline, &info, stage))
 		return 1;
-	/* not by removing the pin alone: the pipeline's process may hold the link */
-	ret = bpf_link_detach(fd);
-	close(fd);
-	if (ret) {
-		error("detaching stage %s of %s: %s", stage, pipeline, strerror(-ret));
-		return 1;
-	}
-	pin_remove(stage);
-	report_detached(pipeline, stage);
+	report(pipeline, stage, "detached", NULL);
 	return 0;
 }

@@ -205,8 +205,17 @@ int pin_get(const char *prefix, const char *name)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s-%s", folder, prefix, name);
+	snprintf(path, sizeof(path), "%s/%s%s-%s", folder, ring_prefix, prefix, name);
 	return bpf_obj_get(path);
+}
+
+/* Of another ring than the first, where the same names are */
+static bool is_of_ring(const char *pin)
+{
+	unsigned int nr;
+	char dash;
+
+	return sscanf(pin, "ring%u%c", &nr, &dash) == 2 && dash == '-';
 }
 
 void pin_list(const char *name, char *text, size_t size)
@@ -220,7 +229,7 @@ void pin_list(const char *name, char *text, size_t size)
 		size_t n = strlen(e->d_name);
 
 		if (n <= len + 1 || e->d_name[n - len - 1] != '-' ||
-		    strcmp(e->d_name + n - len, name))
+		    strcmp(e->d_name + n - len, name) || is_of_ring(e->d_name))
 			continue;
 		used += snprintf(text + used, size - used, "%s%.*s", used ? ", " : "",
 				 (int)(n - len - 1), e->d_name);
@@ -233,12 +242,13 @@ void pin_list(const char *name, char *text, size_t size)
 static unsigned int pins_of(const char *prefix, bool remove)
 {
 	DIR *dir = folder[0] ? opendir(folder) : NULL;
-	size_t len = strlen(prefix);
-	unsigned int nr = 0;
+	unsigned int nr = 0, len;
 	struct dirent *e;
+	char start[128];
 
+	len = snprintf(start, sizeof(start), "%s%s-", ring_prefix, prefix);
 	while (dir && (e = readdir(dir))) {
-		if (strncmp(e->d_name, prefix, len) || e->d_name[len] != '-')
+		if (strncmp(e->d_name, start, len))
 			continue;
 		nr++;
 		if (remove)

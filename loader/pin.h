@@ -23,12 +23,12 @@ void pin_close(void);
 int pin_object(struct bpf_object *obj, const char *prefix);
 int pin_link(struct bpf_link *link, const char *prefix);
 int pin_fd(int fd, const char *name);
-/* What is pinned from here on is ring @nr's: 0 has no prefix, others "ringN-" */
+/* What follows is about ring @nr's pins: those of 0 have no prefix, others "ringN-" */
 void pin_ring(unsigned int nr);
 int pin_fd_name(int fd, const char *prefix, const char *name);
 /* A descriptor of what is pinned as PREFIX-NAME, or -1 and errno */
 int pin_get(const char *prefix, const char *name);
-/* "PREFIX, PREFIX" of everything that is pinned with @name, in @text */
+/* "PREFIX, PREFIX" of everything that is pinned with @name, of ring 0, in @text */
 void pin_list(const char *name, char *text, size_t size);
 /* Is anything pinned with @prefix?  Remove all of it */
 bool pin_exists(const char *prefix);

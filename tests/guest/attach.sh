@@ -70,7 +70,7 @@ until_true 20 ended || die "$("$sluice" show live)"
 "$sluice" show live | grep 'stage count1'
 stages '.[0].counters.next.records == 5'
 says "live: count1 is detached" "$sluice" detach live count1
-says '"count1"' "$sluice" attach live $count -j
+says '"attached": "count1"' "$sluice" attach live $count -j
 says "live: count2 is in the place of count1" "$sluice" attach live $count --replace count1
 part 5
 [ "$(bpftool -j map dump pinned $folder/count2-map-count_first |

@@ -18,6 +18,16 @@ for pin in record-link ring1-record-link place-link ring1-place-link filter1-lin
 	[ -e /sys/fs/bpf/sluice/record/$pin ] ||
 		die "not pinned: $pin; there is $(ls /sys/fs/bpf/sluice/record)"
 done
+# a stage that comes later is asked by both rings, and goes from both
+pins() { (cd /sys/fs/bpf/sluice/record && ls | grep -e 'sample.*-link' | paste -sd' '); }
+"$sluice" attach record sample:one-in=1
+[ "$(pins)" = "ring1-sample1-link sample1-link" ] || die "attached: $(pins)"
+"$sluice" attach record sample:one-in=1 --replace sample1
+[ "$(pins)" = "ring1-sample2-link sample2-link" ] || die "replaced: $(pins)"
+! "$sluice" detach record sample1 2>/tmp/err || die "sample1 is gone"
+grep -q 'it has .*sample2' /tmp/err && ! grep -q ring1 /tmp/err || die "unclear: $(cat /tmp/err)"
+"$sluice" detach record sample2
+[ -z "$(pins)" ] || die "detached: $(pins)"
 for ((i = 1; i <= nr; i++)); do
 	send "/out/sent.$i" &
 	senders+=($!)
