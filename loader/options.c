@@ -442,8 +442,9 @@ static int check_kind(const struct option_desc *o)
 		return one && (kind == TOML_INTEGER || kind == TOML_STRING) ? 0 :
 		       is_no(o, "a number of bytes, or \"64K\", \"16M\", \"1G\"");
 	case OPT_LIST:
-		return kind == TOML_STRING || kind == TOML_EMPTY ? 0 :
-		       is_no(o, "a string or an array of strings");
+		/* what a number may be, who looks at the list knows */
+		return kind == TOML_STRING || kind == TOML_INTEGER || kind == TOML_EMPTY ? 0 :
+		       is_no(o, "a string, a number or an array of them");
 	case OPT_STRING:
 	case OPT_ENUM:
 		break;
