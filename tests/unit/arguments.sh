@@ -74,10 +74,11 @@ done
 
 # record: options
 all=(--dev nosuch0 --queue 1 --nvme /dev/nosuch --listen :1)
+most=(--dev lo --queue 0 --listen :1)		# all but --nvme
 t 2 'record needs --dev IF' record
-t 2 'record needs --queue N' record --dev lo
+t 2 'record needs --listen ADDR:PORT' record --dev lo
+t 2 'record needs --queue N' record --dev lo --listen :1
 t 2 'record needs --nvme DEV' record --dev lo --queue 0 --listen :1
-t 2 'record needs --listen ADDR:PORT' record --dev lo --queue 0 --nvme x
 t 2 'did you mean --queue?' record --queu 1
 t 2 'did you mean --queue?' record --qeue 1
 t 2 'did you mean --region-size?' record --region_size 1
@@ -101,7 +102,7 @@ t 1 "no interface 'nosuch0'" record "${all[@]}" --force --no-force
 t 1 "no interface 'nosuch0'" record -d nosuch0 --queue=1 -n/dev/x -l :1
 t 1 "no interface 'nosuch1'" record "${all[@]}" --dev nosuch1
 t 1 "no interface '-f'" record "${all[@]}" --dev -f
-t 1 "No such file" record "${all[@]}" --dev lo --queue 0
+t 1 "No such file" record "${most[@]}" --nvme /dev/nosuch
 stages=()
 for i in {1..300}; do
 	stages+=(--stage filter:drop-prefix=A)
@@ -116,24 +117,25 @@ for text in -1 +1 ' 1' '1 ' $'1\n' 0x 0xg 1e3 1.5 1,5 abc '' 1T 1KK 1k K 1844674
 	t 2 'is no number' stat --once --interval "$text"
 done
 t 2 'is no number; give bytes, or 64K' record "${all[@]}" --region-size 17179869184G
-t 2 "--queue '1K' is no number" record --queue 1K
-t 2 '--queue 4294967296 is out of range; it goes from 0 to 4294967295' record --queue 4294967296
-t 2 '--queue 18446744073709551615 is out of range' record --queue 18446744073709551615
+for text in 1K -1 '' x 0x 4294967296 18446744073709551615 18446744073709551616 1, ,1 "$many"; do
+	t 2 '--queue' record --dev lo --listen :1 --nvme /dev/nosuch --queue "$text"
+	t 2 '--queue' tap --dev lo --listen :1 --queue "$text"
+done
 t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 511
 t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 65537
-t 1 "no interface 'nosuch0'" record "${all[@]}" --lba 0xffffffffffffffff --queue 4294967295
+t 1 "no interface 'nosuch0'" record "${all[@]}" --lba 0xffffffffffffffff
 
 # names of things
 for text in "${hostile[@]}"; do
 	t 1 "no interface '" record "${all[@]}" --dev "$text"
-	t 1 '' record "${all[@]}" --dev lo --queue 0 --nvme "$text"
+	t 1 '' record "${most[@]}" --nvme "$text"
 	t 1 "no pipeline '" show "$text"
 	t 1 "no pipeline '" stat "$text"
 	t 1 "no pipeline '" show -j "$text"
 done
 for file in /dev/null /dev/zero /dev/full /dev/tty /tmp /proc/self/mem "$work/config" /dev/fd/0; do
 	: >"$work/config"
-	t 1 "$file" record "${all[@]}" --dev lo --queue 0 --nvme "$file"
+	t 1 "$file" record "${most[@]}" --nvme "$file"
 done
 
 # show, stat
@@ -163,6 +165,42 @@ for text in "${hostile[@]}"; do
 	f 1 'ip link' '' doctor --dev "$text" --queue 0
 	LC_ALL=C.UTF-8 grep -qvE '^[[:print:]]+$' "$work/out" && say_wrong "characters that are not for a terminal"
 done
+
+# serve, tap, list, read
+t 2 'serve needs --nvme DEV' serve
+t 2 'serve needs --listen ADDR:PORT' serve --nvme x
+t 2 'tap needs --dev IF' tap
+t 2 'tap needs --listen ADDR:PORT' tap --dev lo
+t 2 'tap needs --queue N' tap --dev lo --listen :1
+t 2 'list needs --nvme' list
+t 2 'read needs --nvme' read
+t 2 'read needs --stream N' read --nvme x
+t 2 'read needs --output FILE' read --nvme x --stream 1
+t 2 "serve: 'surplus' is one argument too many" serve --nvme x --listen :1 surplus
+t 2 "tap: 'surplus' is one argument too many" tap --dev lo --queue 0 --listen :1 surplus
+t 2 "list: 'surplus' is one argument too many" list --nvme x surplus
+t 2 "read: 'surplus' is one argument too many" read --nvme x --stream 1 --output - surplus
+for text in "${hostile[@]}"; do
+	t 1 '' serve --nvme "$text" --listen :1
+	t 1 'no interface' tap --dev "$text" --queue 0 --listen :1
+	t 1 '' list --nvme "$text"
+	t 1 '' read --nvme "$text" --stream 1 --output -
+	t 1 'is no user' tap --dev lo --queue 0 --listen :1 --user "$text"
+done
+for file in /dev/null /dev/zero /dev/full /dev/tty /tmp /proc/self/mem "$work/config"; do
+	t 1 "$file" serve --nvme "$file" --listen :1
+	t 1 "$file" list --nvme "$file"
+	t 1 "$file" read --nvme "$file" --stream 1 --output -
+done
+for text in -1 1e3 abc '' 18446744073709551616 "$many"; do
+	t 2 'is no number' serve --nvme x --listen :1 --lba "$text"
+	t 2 'is no number' serve --nvme x --listen :1 --clients "$text"
+	t 2 'is no number' serve --nvme x --listen :1 --chunk "$text"
+	t 2 'is no number' list --nvme x --lba "$text"
+	t 2 'is no number' read --nvme x --output - --stream "$text"
+done
+t 2 'is out of range' serve --nvme x --listen :1 --depth 0
+t 2 'is out of range' serve --nvme x --listen :1 --clients 0
 
 # stage, attach, detach
 t 2 'stage needs one of list' stage
@@ -232,4 +270,4 @@ f 2 '' '<&- >&- 2>&-' nonsense
 f 1 '' '<&- >&- 2>&-' help
 f 1 "no interface 'nosuch0'" '<&- >&-' record "${all[@]}"
 
-done_walking 400
+done_walking 950
