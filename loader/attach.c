@@ -31,8 +31,8 @@ static const struct option_desc attach_opts[] = {
 
 static const struct verb_desc attach_verb = {
 	"attach", "PIPELINE STAGE[:KEY=VALUE,...]",
-	"Attach a stage to a pipeline that runs, to each of its rings. It is there until it\n"
-	"is detached or the pipeline ends.",
+	"Attach a stage to a pipeline that runs, to each of its rings. It is there until\n"
+	"it is detached or the pipeline ends.",
 	attach_opts,
 };
 
