@@ -74,38 +74,57 @@ int stats_read(const struct pipeline_info *info, struct io_unified_stats *sum)
  * The stages' counters
  */
 
+static struct stats_verdict *find_verdict(const struct stats_pipeline *p, const char *stage,
+					  const char *verdict)
+{
+	for (unsigned int i = 0; p && i < p->nr_verdicts; i++)
+		if (!strcmp(p->verdicts[i].stage, stage) &&
+		    !strcmp(p->verdicts[i].verdict, verdict))
+			return &p->verdicts[i];
+	return NULL;
+}
+
+/* The stages of several rings are one */
+static struct stats_verdict *get_verdict(struct stats_pipeline *p, const char *stage,
+					 const char *verdict)
+{
+	struct stats_verdict *v = find_verdict(p, stage, verdict), *more;
+
+	if (v)
+		return v;
+	more = realloc(p->verdicts, (p->nr_verdicts + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	p->verdicts = more;
+	v = &more[p->nr_verdicts++];
+	memset(v, 0, sizeof(*v));
+	snprintf(v->stage, sizeof(v->stage), "%s", stage);
+	snprintf(v->verdict, sizeof(v->verdict), "%s", verdict);
+	return v;
+}
+
 static int add_verdicts(struct stats_pipeline *p, int fd, const char *stage)
 {
-	struct json_object *counters = stage_counters_json(fd), *value, *v;
+	struct json_object *counters = stage_counters_json(fd), *value, *n;
 	struct json_object_iterator i, end;
-	struct stats_verdict *more;
+	struct stats_verdict *v = NULL;
 
 	if (!counters)
 		return 0;
-	more = realloc(p->verdicts, (p->nr_verdicts + json_object_object_length(counters)) *
-		       sizeof(*more));
-	if (!more) {
-		json_object_put(counters);
-		return -1;
-	}
-	p->verdicts = more;
 	i = json_object_iter_begin(counters);
 	end = json_object_iter_end(counters);
 	for (; !json_object_iter_equal(&i, &end); json_object_iter_next(&i)) {
-		struct stats_verdict *to = &p->verdicts[p->nr_verdicts++];
-
-		memset(to, 0, sizeof(*to));
-		snprintf(to->stage, sizeof(to->stage), "%s", stage);
-		snprintf(to->verdict, sizeof(to->verdict), "%s",
-			 json_object_iter_peek_name(&i));
+		v = get_verdict(p, stage, json_object_iter_peek_name(&i));
+		if (!v)
+			break;
 		value = json_object_iter_peek_value(&i);
-		if (json_object_object_get_ex(value, "records", &v))
-			to->records = json_object_get_uint64(v);
-		if (json_object_object_get_ex(value, "bytes", &v))
-			to->bytes = json_object_get_uint64(v);
+		if (json_object_object_get_ex(value, "records", &n))
+			v->records += json_object_get_uint64(n);
+		if (json_object_object_get_ex(value, "bytes", &n))
+			v->bytes += json_object_get_uint64(n);
 	}
 	json_object_put(counters);
-	return 0;
+	return v ? 0 : -1;
 }
 
 /* Where `slots` is in the map's value: its BTF says, or else it is all of it */
@@ -161,24 +180,35 @@ static int sum_slots(int fd, const struct bpf_map_info *info, struct stats_laten
 	return 0;
 }
 
+static struct stats_latency *get_latency(struct stats_pipeline *p, const char *stage)
+{
+	struct stats_latency *more;
+
+	for (unsigned int i = 0; i < p->nr_latencies; i++)
+		if (!strcmp(p->latencies[i].stage, stage))
+			return &p->latencies[i];
+	more = realloc(p->latencies, (p->nr_latencies + 1) * sizeof(*more));
+	if (!more)
+		return NULL;
+	p->latencies = more;
+	more += p->nr_latencies++;
+	memset(more, 0, sizeof(*more));
+	snprintf(more->stage, sizeof(more->stage), "%s", stage);
+	return more;
+}
+
 static int add_latency(struct stats_pipeline *p, int fd, const char *stage)
 {
 	struct bpf_map_info info = { };
 	__u32 len = sizeof(info);
-	struct stats_latency *more;
+	struct stats_latency *l;
 
 	if (bpf_map_get_info_by_fd(fd, &info, &len) ||
 	    (info.type != BPF_MAP_TYPE_ARRAY && !is_per_cpu(&info)) ||
 	    info.key_size != sizeof(__u32) || info.value_size < sizeof(__u64))
 		return 0;
-	more = realloc(p->latencies, (p->nr_latencies + 1) * sizeof(*more));
-	if (!more)
-		return -1;
-	p->latencies = more;
-	more += p->nr_latencies++;
-	memset(more, 0, sizeof(*more));
-	snprintf(more->stage, sizeof(more->stage), "%s", stage);
-	return sum_slots(fd, &info, more);
+	l = get_latency(p, stage);
+	return l ? sum_slots(fd, &info, l) : -1;
 }
 
 static bool ends_with(const char *s, const char *end)
@@ -188,10 +218,20 @@ static bool ends_with(const char *s, const char *end)
 	return len > n && !strcmp(s + len - n, end);
 }
 
+/* "ring1-filter1-...": the stage is filter1, of the second ring */
+static const char *skip_ring(const char *pin)
+{
+	int len = 0;
+
+	sscanf(pin, "ring%*u-%n", &len);
+	return pin + len;
+}
+
 /* Pins are named STAGE-map-NAME, see pin.c */
 static int add_pin(struct stats_pipeline *p, const char *folder, const char *pin)
 {
 	const char *map = strstr(pin, MAP_MARK);
+	const char *name;
 	char path[768], stage[56];
 	int fd, ret;
 
@@ -201,7 +241,8 @@ static int add_pin(struct stats_pipeline *p, const char *folder, const char *pin
 	fd = bpf_obj_get(path);
 	if (fd < 0)
 		return 0;
-	snprintf(stage, sizeof(stage), "%.*s", (int)(map - pin), pin);
+	name = skip_ring(pin) < map ? skip_ring(pin) : pin;
+	snprintf(stage, sizeof(stage), "%.*s", (int)(map - name), name);
 	ret = ends_with(map, VERDICTS) ? add_verdicts(p, fd, stage) :
 					 add_latency(p, fd, stage);
 	close(fd);
@@ -301,11 +342,7 @@ const struct stats_pipeline *stats_before(const struct stats *before,
 const struct stats_verdict *stats_verdict_before(const struct stats_pipeline *p,
 						 const struct stats_verdict *v)
 {
-	for (unsigned int i = 0; p && i < p->nr_verdicts; i++)
-		if (!strcmp(p->verdicts[i].stage, v->stage) &&
-		    !strcmp(p->verdicts[i].verdict, v->verdict))
-			return &p->verdicts[i];
-	return NULL;
+	return find_verdict(p, v->stage, v->verdict);
 }
 
 unsigned long long stats_latency_count(const struct stats_latency *l)

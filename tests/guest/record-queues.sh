@@ -52,6 +52,9 @@ six() {
 until_true 60 six || die "nothing is indexed: $(cat /tmp/record.err)"
 [ "$("$sluice" show record -j | jq '.[0].objects | map(select(.name == "record_rx")) | length')" = 2 ] ||
 	die "sluice show: $("$sluice" show record)"
+"$sluice" stat -1j record | jq -e '.pipelines[0] | .rings == 2 and .received_bytes > 60000 and
+	(.verdicts | map(select(.stage == "record" and .verdict == "write")) | length == 1)' >/dev/null ||
+	die "sluice stat: $("$sluice" stat -1j record)"
 cp /out/summary.json /tmp/summary.json
 kill -INT $record
 record_end
