@@ -2,8 +2,8 @@
 /*
  * serve: NVMe -> stages -> network.
  *
- * Each client gets the same range, from its own place in it, through its own
- * slots of the region: client.c.  This accepts them, and adds up.
+ * Each client gets the same range or recorded stream, from its own place in it,
+ * through its own slots of the region: client.c.  This accepts them, and adds up.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "client.h"
+#include "devs.h"
 #include "extent.h"
 #include "net.h"
 #include "nvme.h"
@@ -23,6 +24,7 @@
 #include "pin.h"
 #include "privileges.h"
 #include "region.h"
+#include "replay.h"
 #include "run.h"
 #include "service.h"
 #include "verbs.h"
@@ -31,6 +33,7 @@
 #define DEPTH_MAX	64
 #define CLIENTS_MAX	1024
 #define SLOTS_MAX	16384		/* requests that a region has room for */
+#define NO_STREAM	(-1ULL)
 #define REPORTS_MAX	4096		/* clients that the summary lists */
 
 /* user_data of the requests in flight; those of clients are in client.h */
@@ -42,6 +45,7 @@ struct serve_options {
 	unsigned long long	lba;
 	unsigned long long	blocks;		/* 0, as @bytes: to the end */
 	unsigned long long	bytes;
+	unsigned long long	stream;		/* NO_STREAM: a range */
 	struct option_list	stages;
 	unsigned long long	chunk;		/* 0: what goes */
 	unsigned long long	depth;
@@ -54,13 +58,16 @@ struct serve_options {
 
 #define OPT(field)	offsetof(struct serve_options, field)
 static const struct option_desc options[] = {
-	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",
-	  "namespace to read, /dev/nvme0n1 or /dev/ng0n1", true },
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV[,DEV...]",
+	  "namespace to read, /dev/nvme0n1 or /dev/ng0n1; several with --stream", true },
 	{ "listen", 'l', OPT_STRING, OPT(listen), "ADDR:PORT", "where to accept clients",
 	  true },
-	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to send", .def = "0" },
+	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block to send, or of the recording",
+	  .def = "0" },
 	{ "blocks", 0, OPT_NUMBER, OPT(blocks), "N", "how many blocks (to the end)" },
 	{ "bytes", 0, OPT_SIZE, OPT(bytes), "BYTES", "or how many bytes" },
+	{ "stream", 0, OPT_NUMBER, OPT(stream), "N",
+	  "or a recorded stream, see 'sluice list'" },
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
 	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
 	{ "chunk", 0, OPT_SIZE, OPT(chunk), "BYTES",
@@ -82,9 +89,10 @@ static const struct option_desc options[] = {
 
 static const struct verb_desc verb = {
 	"serve", "",
-	"Send a range of an NVMe namespace to each TCP client that connects, from the\n"
-	"memory that the device has read it into. Ends on SIGINT when those that are\n"
-	"connected have got all of it, or at once on the second.",
+	"Send a range of an NVMe namespace, or a recorded stream, to each TCP client\n"
+	"that connects, from the memory that the device has read it into. Ends on\n"
+	"SIGINT when those that are connected have got all of it, or at once on the\n"
+	"second.",
 	options,
 };
 
@@ -99,9 +107,12 @@ struct report {
 
 struct serve {
 	struct serve_options	opt;
-	struct nvme_ns		ns;
-	int			nvme_fd;
-	struct extent_range	range;
+	struct devs		devs;
+	unsigned int		block_size;
+	struct extent_range	range;		/* what is sent, */
+	struct replay		replay;		/* one of them */
+	struct extent_source	*src;
+	unsigned long long	bytes;		/* of it */
 	struct region		region;
 	struct run_stages	stages;
 	struct run_signals	signals;
@@ -134,19 +145,23 @@ static unsigned int round_up_pow2(unsigned int n)
 }
 
 /* What one request may move, in whole blocks */
-static unsigned int largest_chunk(const struct serve *srv, unsigned int block)
+static unsigned int largest_chunk(const struct serve *srv)
 {
-	unsigned int max = nvme_max_len(&srv->ns);
+	unsigned int max = CHUNK_MAX;
 
-	if (!max || max > CHUNK_MAX)
-		max = CHUNK_MAX;
-	return max / block * block;
+	for (unsigned int i = 0; i < srv->devs.nr; i++) {
+		unsigned int len = nvme_max_len(&srv->devs.list[i].ns);
+
+		if (len && len < max)
+			max = len;
+	}
+	return max / srv->block_size * srv->block_size;
 }
 
-static int check_chunk(struct serve *srv, unsigned int block)
+static int check_chunk(struct serve *srv)
 {
 	struct serve_options *o = &srv->opt;
-	unsigned int max = largest_chunk(srv, block);
+	unsigned int block = srv->block_size, max = largest_chunk(srv);
 
 	if (!o->chunk)
 		o->chunk = max;
@@ -165,11 +180,11 @@ static int check_chunk(struct serve *srv, unsigned int block)
 }
 
 /* The range as one extent */
-static int check_range(struct serve *srv, unsigned int block)
+static int check_range(struct serve *srv)
 {
 	const struct serve_options *o = &srv->opt;
-	unsigned long long blocks = nvme_blocks(&srv->ns);
-	struct extent e = { .lba = o->lba, .block_size = block };
+	unsigned long long blocks = srv->devs.list[0].blocks;
+	struct extent e = { .lba = o->lba, .block_size = srv->block_size };
 
 	if (o->blocks && o->bytes)
 		return error("--blocks %llu and --bytes %llu exclude each other; give one",
@@ -180,33 +195,84 @@ static int check_range(struct serve *srv, unsigned int block)
 	if (o->blocks > blocks - o->lba)
 		return error("--blocks %llu: %s has %llu from block %llu on; give that or less",
 			     o->blocks, o->nvme, blocks - o->lba, o->lba);
-	e.bytes = (o->blocks ?: blocks - o->lba) * block;
+	e.bytes = (o->blocks ?: blocks - o->lba) * e.block_size;
 	if (o->bytes > e.bytes)
 		return error("--bytes %llu: %s has %llu from block %llu on; give that or less",
 			     o->bytes, o->nvme, e.bytes, o->lba);
 	if (o->bytes)
 		e.bytes = o->bytes;
 	extent_range_init(&srv->range, &e);
+	srv->src = &srv->range.src;
+	srv->bytes = e.bytes;
 	return 0;
+}
+
+static int find_stream(struct serve *srv)
+{
+	const struct serve_options *o = &srv->opt;
+
+	if (o->blocks || o->bytes)
+		return error("--stream %llu and --%s exclude each other; give one", o->stream,
+			     o->blocks ? "blocks" : "bytes");
+	if (replay_open(&srv->replay, o->nvme, o->lba, o->stream))
+		return -1;
+	srv->src = &srv->replay.src;
+	srv->bytes = srv->replay.stream->total;
+	return 0;
+}
+
+static int add_node(struct serve *srv, const char *node)
+{
+	unsigned int nr = srv->devs.nr, block;
+	struct nvme_ns *ns = &srv->devs.list[nr].ns;
+	const char *why;
+
+	if (nvme_find(ns, node))
+		return -1;
+	block = nvme_block_size(ns);
+	if (!block)
+		return error("%s: its block size is not known; 'lsblk -o NAME,LOG-SEC' shows it",
+			     node);
+	srv->block_size = block;
+	srv->devs.list[nr].node = node;
+	srv->devs.list[nr].blocks = nvme_blocks(ns);
+	srv->devs.list[nr].fd = -1;
+	srv->devs.nr++;
+	/* what is on it may be read */
+	why = nvme_in_use(ns);
+	return why && !strstr(why, "--force") ? error("%s", why) : 0;
 }
 
 /* Everything that can be told to be wrong before anything is touched */
 static int check_options(struct serve *srv)
 {
-	const char *why;
-	unsigned int block;
+	if (srv->opt.stream == NO_STREAM)
+		return add_node(srv, srv->opt.nvme) || check_chunk(srv) ||
+		       check_range(srv) ? -1 : 0;
+	if (find_stream(srv))
+		return -1;
+	for (unsigned int i = 0; i < srv->replay.nr_nodes; i++)
+		if (add_node(srv, srv->replay.nodes[i]))
+			return -1;
+	if (srv->block_size != srv->replay.rec.super.block_size)
+		return error("%s: the recording is of blocks of %u bytes, and now they have %u; format it back",
+			     srv->opt.nvme, srv->replay.rec.super.block_size,
+			     srv->block_size);
+	return check_chunk(srv);
+}
 
-	if (nvme_find(&srv->ns, srv->opt.nvme))
-		return -1;
-	block = nvme_block_size(&srv->ns);
-	if (!block)
-		return error("%s: its block size is not known; 'lsblk -o NAME,LOG-SEC' shows it",
-			     srv->opt.nvme);
-	if (check_chunk(srv, block) || check_range(srv, block))
-		return -1;
-	/* what is on it may be read */
-	why = nvme_in_use(&srv->ns);
-	return why && !strstr(why, "--force") ? error("%s", why) : 0;
+/* Nothing here can write */
+static int open_nodes(struct serve *srv)
+{
+	for (unsigned int i = 0; i < srv->devs.nr; i++) {
+		int fd = open(srv->devs.list[i].node, O_RDONLY | O_CLOEXEC);
+
+		if (fd < 0)
+			return error("%s: %s%s", srv->devs.list[i].node, strerror(errno),
+				     errno == EACCES ? "; run as root" : "");
+		srv->devs.list[i].fd = fd;
+	}
+	return 0;
 }
 
 /* Each client is up to two open files; what we have besides is a few dozen */
@@ -231,7 +297,7 @@ static int open_region(struct serve *srv)
 	const struct serve_options *o = &srv->opt;
 	unsigned int slots = o->depth * o->clients, entries = round_up_pow2(slots);
 	struct region_params p = {
-		.nvme	 = o->nvme,
+		.nvme	 = srv->devs.list[0].node,
 		.entries = entries < REGION_ENTRIES ? REGION_ENTRIES : entries,
 	};
 	unsigned long long need;
@@ -241,17 +307,14 @@ static int open_region(struct serve *srv)
 	if (p.size < need)
 		return error("--region-size %llu: %llu clients with %llu chunks of %llu bytes need %llu; give more of it, or less of these",
 			     p.size, o->clients, o->depth, o->chunk, need);
-	/* nothing here can write */
-	p.nvme_fd = open(o->nvme, O_RDONLY | O_CLOEXEC);
-	if (p.nvme_fd < 0)
-		return error("%s: %s%s", o->nvme, strerror(errno),
-			     errno == EACCES ? "; run as root" : "");
-	srv->nvme_fd = p.nvme_fd;
-	if (region_open(&srv->region, &p))
+	if (open_nodes(srv))
+		return -1;
+	p.nvme_fd = srv->devs.list[0].fd;
+	if (region_open(&srv->region, &p) || devs_register(&srv->devs, &srv->region))
 		return -1;
 	srv->params = (struct client_params) {
 		.region = &srv->region,
-		.src	= &srv->range.src,
+		.src	= srv->src,
 		.chunk	= o->chunk,
 		.depth	= o->depth,
 		.stages = o->stages.nr,
@@ -268,7 +331,8 @@ static void serve_undo(void *arg)
 
 static int serve_open(struct serve *srv)
 {
-	if (check_options(srv) || privileges_check(srv->opt.user) || allow_files(srv) || run_signals_open(&srv->signals) ||
+	if (check_options(srv) || privileges_check(srv->opt.user) ||
+	    allow_files(srv) || run_signals_open(&srv->signals) ||
 	    open_region(srv) ||
 	    pin_open(srv->opt.name, srv->region.ring.ring_fd) ||
 	    run_stages_open(&srv->stages, &srv->opt.stages, NULL,
@@ -289,8 +353,8 @@ static void serve_close(struct serve *srv)
 	run_stages_close(&srv->stages);
 	pin_close();
 	region_close(&srv->region);
-	if (srv->nvme_fd >= 0)
-		close(srv->nvme_fd);
+	devs_close(&srv->devs);
+	replay_close(&srv->replay);
 	free(srv->reports);
 }
 
@@ -569,8 +633,10 @@ static void summary_json(const struct serve *srv, const struct io_unified_stats 
 	json_add_u64(obj, "nvme_errors", s->nvme_errors);
 	json_add_u64(obj, "stage_errors", s->stage_errors);
 	json_add_u64(obj, "start_lba", o->lba);
-	json_add_u64(obj, "range_bytes", srv->range.extent.bytes);
-	json_add_u64(obj, "block_size", srv->range.extent.block_size);
+	if (o->stream != NO_STREAM)
+		json_add_u64(obj, "stream", o->stream);
+	json_add_u64(obj, "range_bytes", srv->bytes);
+	json_add_u64(obj, "block_size", srv->block_size);
 	json_add_u64(obj, "chunk", o->chunk);
 	json_add_u64(obj, "depth", o->depth);
 	json_add_u64(obj, "region_size", srv->region.size);
@@ -589,8 +655,12 @@ static void summary_text(const struct serve *srv, const struct io_unified_stats 
 	for (int i = 0; i <= CLIENT_ABORTED; i++)
 		if (srv->ends[i])
 			printf(", %llu %s", srv->ends[i], end_names[i]);
-	printf("\n  range    %12llu bytes from block %llu on, in chunks of %llu\n",
-	       srv->range.extent.bytes, srv->opt.lba, srv->opt.chunk);
+	if (srv->opt.stream != NO_STREAM)
+		printf("\n  stream   %12llu bytes, number %llu, in chunks of %llu\n",
+		       srv->bytes, srv->opt.stream, srv->opt.chunk);
+	else
+		printf("\n  range    %12llu bytes from block %llu on, in chunks of %llu\n",
+		       srv->bytes, srv->opt.lba, srv->opt.chunk);
 	printf("  read     %12llu bytes in %llu chunks, %llu errors\n", t->read.bytes,
 	       t->read.chunks, t->read_errors);
 	printf("  dropped  %12llu bytes in %llu chunks\n", t->dropped.bytes,
@@ -628,7 +698,7 @@ static int summary(const struct serve *srv)
 
 int do_serve(int argc, char **argv)
 {
-	static struct serve srv = { .nvme_fd = -1, .listen_fd = -1 };
+	static struct serve srv = { .opt.stream = NO_STREAM, .listen_fd = -1 };
 	int ret = options_parse(&verb, &srv.opt, argc, argv);
 
 	if (ret < 0)
