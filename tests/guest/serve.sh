@@ -110,6 +110,12 @@ summary '.conserved and .stopped_clients == 1 and .lost_bytes > 0'
 echo >/tmp/go
 ! wait $stuck || die "the one cut off took it for the end"
 
+# killed: nothing is left all the same
+serve_start
+kill -KILL $serve
+wait $serve 2>/dev/null || :
+until_true 20 test ! -e /sys/fs/bpf/sluice || die "left: $(find /sys/fs/bpf/sluice)"
+
 # what record has obscured comes back, in other pieces than it was written in
 if [ "$node" = /dev/nvme0n1 ]; then
 	record_start --lba 100000 --stage xor:key=secret

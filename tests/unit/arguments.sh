@@ -251,6 +251,36 @@ for text in -1 1e3 abc '' 18446744073709551616 "$many"; do
 	t 2 'is no number' export --nvme x --lba "$text"
 done
 
+# serve, tap
+range=(--nvme /dev/nosuch --listen 127.0.0.1:1)
+stream=(--dev nosuch0 --queue 0 --listen 127.0.0.1:1)
+t 2 'serve needs --nvme DEV' serve --listen :1
+t 2 'serve needs --listen ADDR:PORT' serve --nvme x
+t 2 "serve: 'surplus' is one argument too many" serve "${range[@]}" surplus
+t 1 '/dev/nosuch: No such file' serve "${range[@]}"
+t 1 '/dev/nosuch: No such file' serve "${range[@]}" --stream 1
+t 1 '--stream 1 and --bytes exclude each other' serve "${range[@]}" --stream 1 --bytes 1
+t 2 'it goes from 1 to 64' serve "${range[@]}" --depth 65
+t 2 'it goes from 1 to 1024' serve "${range[@]}" --clients 0
+t 2 'tap needs --dev IF' tap --queue 0 --listen :1
+t 2 'tap needs --queue N' tap --dev lo --listen :1
+t 2 "tap: 'surplus' is one argument too many" tap "${stream[@]}" surplus
+t 1 "no interface 'nosuch0'" tap "${stream[@]}"
+for text in "${hostile[@]}"; do
+	t 1 '' serve --nvme "$text" --listen :1
+	t 1 '' serve --nvme "$text" --listen :1 --stream 1
+	t 1 '' tap "${stream[@]}" --dev "$text"
+done
+for file in /dev/null /dev/zero /tmp /proc/self/mem "$work/config" /nosuch/file; do
+	t 1 "$file" serve --nvme "$file" --listen :1
+	t 1 "$file" serve --nvme "$file" --listen :1 --stream 1
+done
+for option in lba blocks bytes stream chunk depth clients region-size; do
+	for text in -1 1e3 abc '' 18446744073709551616 "$many"; do
+		t 2 "--$option" serve "${range[@]}" --$option "$text"
+	done
+done
+
 # standard descriptors that are closed, full, or of the wrong kind
 for how in '>&-' '>/dev/full' '</dev/full >/dev/full' '1</dev/null'; do
 	f 1 'standard output' "$how" help
