@@ -128,7 +128,8 @@ static bool is_given(const struct option_desc *o, int argc, char **argv)
 {
 	size_t len = strlen(o->name);
 
-	for (int i = 1; i < argc - 1 && o->kind != OPT_LIST; i++)
+	for (int i = 1; i < argc - 1 && o->kind != OPT_LIST &&
+	     o->kind != OPT_NUMBERS; i++)
 		if (!strncmp(argv[i], "--", 2) && !strncmp(argv[i] + 2, o->name, len) &&
 		    (!argv[i][len + 2] || argv[i][len + 2] == '='))
 			return true;

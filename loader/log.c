@@ -313,8 +313,11 @@ static int open_stages(struct log *log)
 static int open_network(struct log *log)
 {
 	const struct record_options *o = log->opt;
+	unsigned int queues[OPTION_LIST_MAX];
 	unsigned long long rcvbuf;
 
+	for (unsigned int i = 0; i < o->queues.nr; i++)
+		queues[i] = o->queues.items[i];
 	log->max_open = OPEN_MAX_STREAMS;
 	if (o->streams && o->streams < log->max_open)
 		log->max_open = o->streams;
@@ -327,7 +330,7 @@ static int open_network(struct log *log)
 	if (o->in.xdp == XDP_USE_OFF)
 		return 0;
 	log->in.xdp = xdp_open_queues(log->in.ifindex, o->in.dev, o->in.xdp,
-				      o->queue, o->queues.nr, log->in.port);
+				      queues, o->queues.nr, log->in.port);
 	return log->in.xdp ? 0 : -1;
 }
 
@@ -363,9 +366,9 @@ static int check_queues(const struct log *log)
 
 	/* the first has been looked at */
 	for (unsigned int i = 1; i < o->queues.nr && queues >= 0; i++)
-		if (o->queue[i] >= (unsigned int)queues)
-			return error("--queue %u: %s has %d; 'ethtool -l %s' tells, 'ethtool -L' adds",
-				     o->queue[i], o->in.dev, queues, o->in.dev);
+		if (o->queues.items[i] >= (unsigned int)queues)
+			return error("--queue %llu: %s has %d; 'ethtool -l %s' tells, 'ethtool -L' adds",
+				     o->queues.items[i], o->in.dev, queues, o->in.dev);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ int log_rings_open(struct log *log)
 
 		ring->log = log;
 		ring->nr = i;
-		ring->queue = log->opt->queue[i];
+		ring->queue = log->opt->queues.items[i];
 		if (i ? start_ring(ring) : open_region(ring))
 			return -1;
 	}

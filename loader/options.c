@@ -92,7 +92,7 @@ static const char *range_text(const struct option_desc *o)
 		snprintf(text, sizeof(text), "%s to %s",
 			 size_text(o->min, min, sizeof(min)),
 			 size_text(o->max, max, sizeof(max)));
-	else if (o->kind == OPT_NUMBER && o->max)
+	else if ((o->kind == OPT_NUMBER || o->kind == OPT_NUMBERS) && o->max)
 		snprintf(text, sizeof(text), "%llu to %llu", o->min, o->max);
 	return text;
 }
@@ -197,6 +197,22 @@ static int set_number(const struct option_desc *o, void *value, const char *arg)
 	return 0;
 }
 
+static int add_number(const struct option_desc *o, struct option_numbers *list,
+		      const char *arg)
+{
+	unsigned long long v;
+
+	if (set_number(o, &v, arg))
+		return -1;
+	for (unsigned int i = 0; i < list->nr; i++)
+		if (list->items[i] == v)
+			return bad_value(o, "%s is given twice; give each once", arg);
+	if (list->nr == OPTION_LIST_MAX)
+		return bad_value(o, "is given more than %d times", OPTION_LIST_MAX);
+	list->items[list->nr++] = v;
+	return 0;
+}
+
 static int set_enum(const struct option_desc *o, void *value, const char *arg)
 {
 	struct suggest s = SUGGEST(arg);
@@ -230,6 +246,8 @@ static int set_value(const struct option_desc *o, void *value, const char *arg)
 		return set_number(o, value, arg);
 	case OPT_ENUM:
 		return set_enum(o, value, arg);
+	case OPT_NUMBERS:
+		return add_number(o, value, arg);
 	case OPT_LIST:
 		if (list->nr == OPTION_LIST_MAX)
 			return bad_value(o, "is given more than %d times",
@@ -441,6 +459,9 @@ static int check_kind(const struct option_desc *o)
 	case OPT_SIZE:
 		return one && (kind == TOML_INTEGER || kind == TOML_STRING) ? 0 :
 		       is_no(o, "a number of bytes, or \"64K\", \"16M\", \"1G\"");
+	case OPT_NUMBERS:
+		return kind == TOML_INTEGER || kind == TOML_EMPTY ? 0 :
+		       is_no(o, "a number or an array of numbers");
 	case OPT_LIST:
 		/* what a number may be, who looks at the list knows */
 		return kind == TOML_STRING || kind == TOML_INTEGER || kind == TOML_EMPTY ? 0 :

@@ -12,6 +12,7 @@ enum option_kind {
 	OPT_NUMBER,	/* unsigned long long; 0x and 0 as in C */
 	OPT_SIZE,	/* the same, with K, M or G for powers of 1024 */
 	OPT_LIST,	/* struct option_list: may be given more than once */
+	OPT_NUMBERS,	/* struct option_numbers: the same, each once */
 	OPT_ENUM,	/* int: which of .values it is */
 };
 
@@ -20,6 +21,11 @@ enum option_kind {
 struct option_list {
 	const char	*items[OPTION_LIST_MAX];
 	unsigned int	nr;
+};
+
+struct option_numbers {
+	unsigned long long	items[OPTION_LIST_MAX];
+	unsigned int		nr;
 };
 
 /*

@@ -33,7 +33,8 @@ const char * const record_layouts[] = { "stripe", "mirror", NULL };
 #define OPT(field)	offsetof(struct record_options, field)
 static const struct option_desc options[] = {
 	STREAM_OPTIONS(struct record_options, in),
-	{ "queue", 0, OPT_LIST, OPT(queues), "N", "its receive queue", true },
+	{ "queue", 0, OPT_NUMBERS, OPT(queues), "N",
+	  "its receive queue; repeatable with --format log", true, .max = UINT_MAX },
 	{ "nvme", 'n', OPT_LIST, OPT(nvme), "DEV",
 	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1; repeatable", true },
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
@@ -295,26 +296,6 @@ static int summary(const struct record *rec)
  * Options
  */
 
-static int parse_queues(struct record_options *o)
-{
-	unsigned long v;
-	char *end;
-
-	for (unsigned int i = 0; i < o->queues.nr; i++) {
-		errno = 0;
-		v = strtoul(o->queues.items[i], &end, 0);
-		if (errno || *end || end == o->queues.items[i] || v > UINT_MAX)
-			return error("--queue %s is no number; 'ethtool -l %s' tells how many there are",
-				     o->queues.items[i], o->in.dev);
-		o->queue[i] = v;
-		for (unsigned int k = 0; k < i; k++)
-			if (o->queue[k] == v)
-				return error("--queue %lu is given twice", v);
-	}
-	o->in.queue = o->queue[0];
-	return 0;
-}
-
 static int parse_layout(struct record_options *o)
 {
 	o->mirror = !strcmp(record_layouts[o->layout], "mirror");
@@ -345,7 +326,8 @@ static int parse_format(struct record_options *o)
 {
 	bool log = !strcmp(formats[o->format], "log");
 
-	if (parse_queues(o) || parse_layout(o) || (!log && check_raw(o)))
+	o->in.queue = o->queues.items[0];
+	if (parse_layout(o) || (!log && check_raw(o)))
 		return -1;
 	return log;
 }

@@ -11,8 +11,7 @@
 struct record_options {
 	struct stream_options	in;
 	struct option_list	nvme;
-	struct option_list	queues;		/* as given */
-	unsigned int		queue[OPTION_LIST_MAX];
+	struct option_numbers	queues;
 	struct option_list	stages;
 	unsigned long long	lba;
 	const char		*name;

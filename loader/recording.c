@@ -27,9 +27,15 @@ static int open_node(const char *name)
 {
 	struct stat st;
 
-	if (!stat(name, &st) && S_ISBLK(st.st_mode))
+	if (stat(name, &st))
+		return -1;
+	if (S_ISBLK(st.st_mode))
 		return open(name, O_RDONLY | O_DIRECT | O_CLOEXEC);
-	return open(name, O_RDONLY | O_CLOEXEC);
+	if (S_ISREG(st.st_mode))
+		return open(name, O_RDONLY | O_CLOEXEC);
+	/* a generic node of a namespace, say */
+	errno = ENOTBLK;
+	return -1;
 }
 
 static int read_all(int fd, void *data, size_t len, unsigned long long off)
@@ -150,17 +156,11 @@ static int add_dev(struct recording *rec, const char *name, unsigned long long l
 	int fd = open_node(name), ret;
 
 	if (fd < 0)
-		return error("%s: %s; give the namespace or image that was recorded to",
+		return error("%s: %s; give the block node of the namespace, or an image of it",
 			     name, strerror(errno));
 	ret = read_super(fd, lba, &s);
 	if (ret <= 0) {
-		struct stat st;
-
-		ret = fstat(fd, &st) || !S_ISCHR(st.st_mode);
 		close(fd);
-		if (!ret)
-			return error("%s cannot be read; give the block node (/dev/nvme0n1, not /dev/ng0n1)",
-				     name);
 		return error("%s has no recording at block %llu; --lba gives its first block",
 			     name, lba);
 	}

@@ -124,6 +124,42 @@ done
 t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 511
 t 1 'is not within 512 and 65536' record "${all[@]}" --record-size 65537
 t 1 "no interface 'nosuch0'" record "${all[@]}" --lba 0xffffffffffffffff
+t 1 "no interface 'nosuch0'" record --dev nosuch0 --nvme x --listen :1 --lba 0xffffffffffffffff --queue 4294967295
+t 2 "--queue '1,2' is no number" record --queue 1,2
+t 2 '--queue 0x1 is given twice' record --queue 1 --queue 0x1
+queues=()
+for i in {1..17}; do
+	queues+=(--queue $i)
+done
+t 2 '--queue is given more than 16 times' record "${queues[@]}"
+
+# what a format can do
+t 2 "--format 'rwa' is none of raw|log" record --format rwa
+t 2 "--layout 'raid5' is none of stripe|mirror" record --layout raid5
+t 2 '--layout mirror needs more than one namespace' record "${all[@]}" --layout mirror
+t 2 'to stripe use --format log' record "${all[@]}" --nvme /dev/other
+t 2 'give --queue once' record "${all[@]}" --queue 2
+t 2 'for --streams 0 use --format log' record "${all[@]}" --streams 0
+t 2 '--rotate needs an index' record "${all[@]}" --rotate
+t 2 '--index-size needs --format log' record "${all[@]}" --index-size 1M
+t 1 "no interface 'nosuch0'" record "${all[@]}" --format log --queue 2 --nvme /dev/other \
+	--streams 0 --rotate --index-size 1M --durable --layout mirror
+
+# list, read
+t 2 'list needs --nvme' list
+t 2 "list: 'surplus' is one argument too many" list --nvme x surplus
+t 2 'read needs --stream N' read --nvme x --output -
+t 2 'read needs --output FILE' read --nvme x --stream 1
+t 2 'is no number' read --nvme x --output - --stream one
+t 2 'is no number' list --nvme x --lba 1K
+for text in "${hostile[@]}" , x, ,x; do
+	t 1 '' list --nvme "$text"
+	t 1 '' read --nvme "$text" --stream 1 --output -
+done
+printf 'no recording' >"$work/file"
+for lba in 0 1 0xffffffffffffffff; do
+	t 1 'has no recording at block' list --nvme "$work/file" --lba $lba
+done
 
 # names of things
 for text in "${hostile[@]}"; do
@@ -136,6 +172,7 @@ done
 for file in /dev/null /dev/zero /dev/full /dev/tty /tmp /proc/self/mem "$work/config" /dev/fd/0; do
 	: >"$work/config"
 	t 1 "$file" record "${most[@]}" --nvme "$file"
+	t 1 "$file" list --nvme "$file"
 done
 
 # show, stat

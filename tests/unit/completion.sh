@@ -48,6 +48,7 @@ offers "sluice nosuch --"
 offers "sluice record --reg" --region-size
 offers "sluice record --" --dev --queue --nvme --stage --config --json --help ...
 offers "sluice record --dev x --de"
+offers "sluice record --dev x --d" --durable
 offers "sluice record --stage x --sta" --stage
 offers "sluice record --force --xdp " native skb off
 offers "sluice record --xdp n" native

@@ -29,6 +29,9 @@ c 0 '"sluice"' '[version]\njson = true' version
 c 0 'libbpf' '[version]\njson = false' version
 
 c 2 'needs --listen ADDR:PORT' '[record]\ndev = "x"' record
+c 2 'needs --queue N' '[record]\ndev = "x"\nlisten = ":1"' record
+c 1 "no interface 'nosuch0'" "[record]\n${ok/queue = 1/queue = [1, 2]}format = 'log'\n" record
+c 2 'queue 1 is given twice' "[record]\n${ok/queue = 1/queue = [1, 1]}" record
 c 2 "config:2: [record] has no key 'queu'; did you mean queue?" '[record]\nqueu = 3' record
 c 2 "config:3: [record] has no key 'colour'; keys are what 'sluice record --help' lists" '[record]\ndev = "x"\ncolour = 3' record
 c 2 "has no key 'record_size'; did you mean record-size?" '[record]\nrecord_size = 4096' record
@@ -47,15 +50,17 @@ c 2 'has no table [record]' '' record
 c 2 'has no table [record]' '# nothing\n' record
 
 # of the wrong type; also where the command line has a right one
-for args in "" "--lba 1 --dev x --stage x --force --xdp off --region-size 4096"; do
-	c 2 "config:2: lba is a string; give a number" '[record]\nlba = "3"' record $args
+for args in "" "--queue 1 --dev x --stage x --force --xdp off --region-size 4096"; do
+	c 2 "config:2: queue is a string; give a number" '[record]\nqueue = "3"' record $args
 	c 2 "lba is an array with a number; give a number" '[record]\nlba = [3]' record $args
-	c 2 "lba is a number with a fraction; give a number" '[record]\nlba = 3.0' record $args
-	c 2 "lba is a date or time; give a number" '[record]\nlba = 2026-11-21' record $args
-	c 2 "lba is a table; give a number" '[record]\nlba = { a = 1 }' record $args
-	c 2 "lba is true or false; give a number" '[record]\nlba = true' record $args
+	c 2 "queue is an array with a string; give a number or an array of numbers" '[record]\nqueue = ["3"]' record $args
+	c 2 "queue is a number with a fraction; give a number" '[record]\nqueue = 3.0' record $args
+	c 2 "queue is a date or time; give a number" '[record]\nqueue = 2026-11-21' record $args
+	c 2 "queue is a table; give a number" '[record]\nqueue = { a = 1 }' record $args
+	c 2 "queue is true or false; give a number" '[record]\nqueue = true' record $args
 	c 2 "lba is an empty array; give a number" '[record]\nlba = []' record $args
-	c 2 "lba '-1' is no number" '[record]\nlba = -1' record $args
+	c 2 "queue '-1' is no number" '[record]\nqueue = -1' record $args
+	c 2 "queue 4294967296 is out of range; it goes from 0 to 4294967295" '[record]\nqueue = 4294967296' record $args
 	c 2 "dev is a number; give a string in quotes" '[record]\ndev = 0' record $args
 	c 2 "dev is empty; give it a value, IF" '[record]\ndev = ""' record $args
 	c 2 "dev is a string with a NUL; give a string" '[record]\ndev = "a\\u0000"' record $args
