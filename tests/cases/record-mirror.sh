@@ -8,7 +8,7 @@
 data 1000100
 streams 4 1000000
 truncate -s 512M "$dir/second.img"
-machine --disk "$dir/second.img" -- tests/guest/record-mirror.sh
+machine --more "$dir/second.img" -- tests/guest/record-mirror.sh
 mv "$dir/summary.json" "$dir/log.json"
 mv "$dir/raw.json" "$dir/summary.json"
 expect --drop DROP

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/../lib.sh"
 streams 16 300000
 truncate -s 1G "$dir/second.img"
-machine --disk "$dir/second.img" -- tests/guest/record-queues.sh 16
+machine --more "$dir/second.img" -- tests/guest/record-queues.sh 16
 [ "$(json '.conserved and .failed_bytes == 0 and .received_bytes > 4000000' summary)" = true ] ||
 	fail "the recorder's counters are wrong"
 [ "$(json '.queues | map(select(.streams > 0 and .received_bytes > 0)) | length' summary)" = 2 ] ||

@@ -8,7 +8,7 @@
 nr=12
 streams $nr 4000000
 truncate -s 12M "$dir/disk.img" "$dir/second.img"
-vm --disk "$dir/disk.img" --disk "$dir/second.img" -- tests/guest/record-rotate.sh $nr
+vm --disk "$dir/disk.img" --more "$dir/second.img" -- tests/guest/record-rotate.sh $nr
 
 # the sums by number; the streams came one after the other
 complete() { # IMAGE ID: is it all there?

@@ -35,7 +35,7 @@ for how in log-durable log raw-durable raw; do
 	record_end
 	first=0
 	[[ $how != log* ]] || first=$("$sluice" list -j --nvme /dev/nvme0n1 | jq .data_start)
-	read -r fua plain < <(writes "$first")
+	read -r fua plain <<<"$(writes "$first")"
 	echo "$how: $fua writes with FUA, $plain without"
 	if [[ $how = *durable ]]; then
 		[ "$fua" -gt 5 ] && [ "$plain" = 0 ] || die "$how: not all with FUA"

@@ -7,7 +7,7 @@ set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
 nic 1500 on
-mirror=(--nvme /dev/nvme1n1 --layout mirror --stage filter:drop-prefix=DROP)
+mirror=(--nvme /dev/nvme0n2 --layout mirror --stage filter:drop-prefix=DROP)
 record_start "${mirror[@]}"
 send /out/sent
 record_end
@@ -25,6 +25,6 @@ done
 record_end
 
 # both are as they were: what is there is not overwritten by mistake
-! rx "$sluice" record --dev "$RX" --queue 1 --listen :8000 --nvme /dev/nvme1n1 \
+! rx "$sluice" record --dev "$RX" --queue 1 --listen :8000 --nvme /dev/nvme0n2 \
 	--lba 200000 2>/tmp/err || die "a recording was overwritten"
 grep -q 'carries a recording' /tmp/err || die "unclear: $(cat /tmp/err)"

@@ -11,7 +11,7 @@ nic 1500 on
 rule=$(rx ethtool -n "$RX" | sed -n 's/^Filter: //p')
 rx ethtool -N "$RX" delete "$rule"
 
-record_start --queue 0 --nvme /dev/nvme1n1 --format log --streams "$nr" --region-size 32M \
+record_start --queue 0 --nvme /dev/nvme0n2 --format log --streams "$nr" --region-size 32M \
 	--stage filter:drop-prefix=DROP
 for pin in record-link ring1-record-link place-link ring1-place-link filter1-link \
 	ring1-filter1-link; do
@@ -39,14 +39,14 @@ record_end
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 
 # SIGINT reaches also the streams of the other ring
-record_start --queue 0 --nvme /dev/nvme1n1 --format log --streams 0 --lba 1000000
+record_start --queue 0 --nvme /dev/nvme0n2 --format log --streams 0 --lba 1000000
 senders=()
 for ((i = 1; i <= 6; i++)); do
 	tx bash -c "seq 1 1000000000 | socat -u - TCP4:$rx_ip:$port" 2>/dev/null &
 	senders+=($!)
 done
 six() {
-	[ "$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme1n1 --lba 1000000 |
+	[ "$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme0n2 --lba 1000000 |
 		jq '.streams | map(select(.readable_bytes > 10000)) | length')" = 6 ]
 }
 until_true 60 six || die "nothing is indexed: $(cat /tmp/record.err)"
@@ -61,7 +61,7 @@ record_end
 jq -e '(.streams | map(.result) | unique) == ["ok"] and .conserved' /out/summary.json >/dev/null ||
 	die "$(cat /out/summary.json)"
 [ "$(jq '.written_bytes' /out/summary.json)" = \
-	"$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme1n1 --lba 1000000 | jq '.streams | map(.readable_bytes) | add')" ] ||
+	"$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme0n2 --lba 1000000 | jq '.streams | map(.readable_bytes) | add')" ] ||
 	die "what was written is not what the index has"
 kill "${senders[@]}" 2>/dev/null || :
 cp /out/summary.json /out/stopped.json
