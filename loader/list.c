@@ -23,8 +23,11 @@ struct list_options {
 };
 
 #define OPT(field)	offsetof(struct list_options, field)
-#define OPT_NVME	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV[,DEV...]", "namespaces that were recorded to, or images of them", true }
-#define OPT_LBA		{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block of the recording (0)", false }
+#define OPT_NVME							\
+	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",			\
+	  "namespaces that were recorded to, or images of them, with commas between", true }
+#define OPT_LBA								\
+	{ "lba", 0, OPT_NUMBER, OPT(lba), "N", "first block of the recording", .def = "0" }
 
 static const struct option_desc list_table[] = {
 	OPT_NVME, OPT_LBA, { }
@@ -40,9 +43,11 @@ static const struct verb_desc list_verb = {
 static const struct option_desc read_table[] = {
 	OPT_NVME,
 	{ "stream", 's', OPT_NUMBER, OPT(stream), "N", "its number, of 'sluice list'", true },
-	{ "output", 'o', OPT_STRING, OPT(output), "FILE", "where to, - is standard output", true },
+	{ "output", 'o', OPT_STRING, OPT(output), "FILE", "where to, - is standard output",
+	  true },
 	OPT_LBA,
-	{ "partial", 0, OPT_FLAG, OPT(partial), NULL, "what is left of it, where some is lost", false },
+	{ "partial", 0, OPT_FLAG, OPT(partial), NULL,
+	  "what is left of it, where some is lost" },
 	{ }
 };
 

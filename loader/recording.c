@@ -17,6 +17,7 @@
 
 #define MAX_BLOCK	4096
 #define MAX_BLOCKS	65536	/* of a command */
+#define INDEX_CHUNK	256	/* units to read at a time */
 
 /*
  * Superblock
@@ -306,6 +307,7 @@ static bool entry_valid(const struct recording *rec, const struct sluice_entry *
 	return crc32c(crc, &copy, sizeof(copy)) == le32toh(raw->crc);
 }
 
+/* 1; 0: it is not of this recording; -ENOMEM */
 static int load_unit(struct recording *rec, const struct sluice_index_block *raw)
 {
 	struct sluice_index_block copy;
@@ -321,28 +323,53 @@ static int load_unit(struct recording *rec, const struct sluice_index_block *raw
 	for (unsigned int i = 0; i < SLUICE_INDEX_ENTRIES && !ret; i++)
 		if (entry_valid(rec, &raw->entries[i]))
 			ret = load_entry(rec, &raw->entries[i]);
-	return ret;
+	return ret ?: 1;
 }
 
+/* @nr units from byte @off on: how many are of this recording, or -ENOMEM */
+static int load_units(struct recording *rec, int fd, unsigned char *units,
+		      unsigned int nr, unsigned long long off)
+{
+	int ret, valid = 0;
+	bool all = !read_all(fd, units, (size_t)nr * SLUICE_FORMAT_UNIT, off);
+
+	for (unsigned int i = 0; i < nr; i++, off += SLUICE_FORMAT_UNIT) {
+		unsigned char *unit = units + (size_t)i * SLUICE_FORMAT_UNIT;
+
+		/* what cannot be read, is lost; an image may end before */
+		if (!all && read_all(fd, unit, SLUICE_FORMAT_UNIT, off))
+			continue;
+		ret = load_unit(rec, (struct sluice_index_block *)unit);
+		if (ret < 0)
+			return ret;
+		valid += ret;
+	}
+	return valid;
+}
+
+/*
+ * Units are begun in their order, so where there is none for a while there are no
+ * more: the index of a large device need not be read to its end.
+ */
 static int load_index(struct recording *rec, const struct recording_dev *dev)
 {
 	const struct recording_super *s = &dev->super;
-	unsigned int per_unit = SLUICE_FORMAT_UNIT / s->block_size;
-	unsigned long long block = s->index_start;
-	unsigned long long units = s->index_blocks / per_unit;
+	unsigned long long off = s->index_start * s->block_size;
+	unsigned long long left = s->index_blocks / (SLUICE_FORMAT_UNIT / s->block_size);
+	unsigned int nr, empty = 0;
 	int ret = 0;
-	void *unit;
+	void *units;
 
-	if (posix_memalign(&unit, MAX_BLOCK, SLUICE_FORMAT_UNIT))
+	if (posix_memalign(&units, MAX_BLOCK, INDEX_CHUNK * SLUICE_FORMAT_UNIT))
 		return -ENOMEM;
-	/* what cannot be read, is lost; an image may end where nothing was written */
-	for (; units-- && ret != -ENXIO && ret != -ENOMEM; block += per_unit) {
-		ret = read_all(dev->fd, unit, SLUICE_FORMAT_UNIT, block * s->block_size);
-		if (!ret)
-			ret = load_unit(rec, unit);
+	for (; left && empty < 2 && ret >= 0; left -= nr) {
+		nr = left < INDEX_CHUNK ? left : INDEX_CHUNK;
+		ret = load_units(rec, dev->fd, units, nr, off);
+		empty = ret ? 0 : empty + 1;
+		off += (unsigned long long)nr * SLUICE_FORMAT_UNIT;
 	}
-	free(unit);
-	return ret == -ENOMEM ? ret : 0;
+	free(units);
+	return ret < 0 ? ret : 0;
 }
 
 /* Each device of a mirror has all of the index; one may have less of it */
