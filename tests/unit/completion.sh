@@ -71,7 +71,7 @@ offers "sluice record --stage fil" filter
 offers "sluice stage " list help check new
 offers "sluice stage ne" new
 offers "sluice stage help fil" filter
-offers "sluice stage check " filter record ...
+offers "sluice stage check " filter xor ...
 offers "sluice stage help --q" --quiet
 offers "sluice attach nosuch fil" filter
 offers "sluice attach --prio 3 nosuch fil" filter
