@@ -233,29 +233,43 @@ static int prio_offset(void)
 	return offset;
 }
 
-static void add_prio(struct json_object *stage, int map_fd)
+static bool get_prio(int map_fd, int *prio)
 {
 	struct bpf_map_info info = { };
 	__u32 len = sizeof(info), key = 0;
-	int offset = prio_offset(), prio;
+	int offset = prio_offset();
+	bool known = false;
 	char *value;
 
 	if (offset < 0 || bpf_map_get_info_by_fd(map_fd, &info, &len) ||
-	    offset + sizeof(prio) > info.value_size)
-		return;
+	    offset + sizeof(*prio) > info.value_size)
+		return false;
 	value = calloc(1, info.value_size);
 	if (value && !bpf_map_lookup_elem(map_fd, &key, value)) {
-		memcpy(&prio, value + offset, sizeof(prio));
-		json_object_object_add(stage, "prio", json_object_new_int(prio));
+		memcpy(prio, value + offset, sizeof(*prio));
+		known = true;
 	}
 	free(value);
+	return known;
+}
+
+int objects_prio(int link_fd)
+{
+	struct bpf_link_info info;
+	int map_fd = link_map(link_fd, &info), prio = 0;
+
+	if (map_fd >= 0) {
+		get_prio(map_fd, &prio);
+		close(map_fd);
+	}
+	return prio;
 }
 
 void objects_add_link(struct json_object *stage, const char *folder, const char *pin)
 {
 	struct bpf_link_info info;
 	char path[768];
-	int fd, map_fd;
+	int fd, map_fd, prio;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, pin);
 	fd = bpf_obj_get(path);
@@ -264,7 +278,9 @@ void objects_add_link(struct json_object *stage, const char *folder, const char 
 	map_fd = link_map(fd, &info);
 	json_add_str(stage, "state", map_fd < 0 ? "detached" : "attached");
 	if (map_fd >= 0) {
-		add_prio(stage, map_fd);
+		if (get_prio(map_fd, &prio))
+			json_object_object_add(stage, "prio",
+					       json_object_new_int(prio));
 		close(map_fd);
 	}
 	close(fd);

@@ -17,4 +17,7 @@ struct json_object *objects_json(const char *folder);
  */
 void objects_add_link(struct json_object *stage, const char *folder, const char *pin);
 
+/* The priority of the stage that @link_fd attaches; 0 if that is not known */
+int objects_prio(int link_fd);
+
 #endif

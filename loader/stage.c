@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "objects.h"
 #include "output.h"
 #include "pin.h"
 #include "stage.h"
@@ -316,7 +317,8 @@ struct stage *stage_attach(const char *spec, int ring_fd, int prio)
 
 struct stage *stage_replace(const char *spec, int link_fd)
 {
-	struct stage *stage = prepare(spec, 0);
+	/* it takes the old one's place; so that it shows the number of that, too */
+	struct stage *stage = prepare(spec, objects_prio(link_fd));
 
 	if (!stage)
 		return NULL;

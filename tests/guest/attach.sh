@@ -49,17 +49,17 @@ exec 9>/tmp/fifo
 
 part 0
 says "live: filter1 is attached" "$sluice" attach live filter:drop-prefix=DROP
-stages 'map(.name) == ["filter1", "record", "sample1"]'
+stages 'map(.name) == ["sample1", "filter1", "record"]'
 part 1
 # it is asked behind sample1, and in front of record
-stages '.[0].counters | .drop.records > 0 and .next.records > 0'
-stages '(.[0].counters.drop.records) as $d | .[1].counters.write.records + $d == .[2].counters.next.records'
+stages '.[1].counters | .drop.records > 0 and .next.records > 0'
+stages '(.[1].counters.drop.records) as $d | .[2].counters.write.records + $d == .[0].counters.next.records'
 says "live: filter2 is in the place of filter1" \
 	"$sluice" attach live filter:keep-prefix=DROP --replace filter1
-stages 'map(.name) == ["filter2", "record", "sample1"]'
+stages 'map(.name) == ["sample1", "filter2", "record"]'
 part 2
 says '"detached": "filter2"' "$sluice" detach live filter2 -j
-stages 'map(.name) == ["record", "sample1"]'
+stages 'map(.name) == ["sample1", "record"]'
 part 3
 
 # one of the user's own, which ends by itself after the 5th record, in front of all
@@ -91,7 +91,7 @@ refused 2 "--prio 3000000000 is not" attach live meter --prio 3000000000
 "$sluice" attach live sample:one-in=1 >/tmp/two &
 wait -n
 wait -n
-stages 'map(.name) == ["count2", "record", "sample1", "sample2", "sample3"]'
+stages 'map(.name) == ["sample1", "count2", "sample2", "sample3", "record"]'
 "$sluice" detach live sample2
 "$sluice" detach live sample3
 # as many as there can be: sample1, record and count2 are there, count1 was
