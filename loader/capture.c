@@ -23,12 +23,13 @@
 #include <unistd.h>
 
 #include "capture_filter.h"
+#include "capture_reader.h"
 #include "capture_report.h"
 #include "capture_rx.h"
 #include "capture_write.h"
+#include "devs.h"
 #include "ethtool.h"
 #include "net.h"
-#include "nvme.h"
 #include "options.h"
 #include "output.h"
 #include "pin.h"
@@ -98,7 +99,7 @@ static const struct option_desc options[] = {
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
 	  .def = "capture" },
 	{ "force", 'f', OPT_FLAG, OPT(force), NULL,
-	  "overwrite a file system or partition table" },
+	  "overwrite a file system, a recording or a capture" },
 	{ }
 };
 
@@ -112,7 +113,7 @@ static const struct verb_desc verb = {
 
 struct capture {
 	struct capture_options	opt;
-	struct nvme_ns		ns;
+	struct devs		devs;		/* the one of --nvme */
 	struct capture_filter	filter;
 	struct capture_rx_params params;
 	struct capture_rx	rx;
@@ -181,19 +182,21 @@ static int check_network(struct capture *c)
 
 static int check_nvme(struct capture *c)
 {
-	unsigned long long blocks;
-	const char *why;
+	struct option_list node = { .items = { c->opt.nvme }, .nr = 1 };
 
-	if (nvme_find(&c->ns, c->opt.nvme))
-		return -1;
-	blocks = nvme_blocks(&c->ns);
-	if (blocks && c->opt.lba >= blocks)
-		return error("--lba %llu: %s ends at block %llu; give a lower one",
-			     c->opt.lba, c->opt.nvme, blocks - 1);
-	why = nvme_in_use(&c->ns);
-	if (why && !(c->opt.force && strstr(why, "--force")))
-		return error("%s", why);
-	return 0;
+	return devs_check(&c->devs, &node, c->opt.lba, c->opt.force);
+}
+
+/* Of earlier captures, too, nobody should lose one by mistake */
+static int check_capture(const struct capture *c)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/dev/%s", c->devs.list[0].ns.disk);
+	if (c->opt.force || !capture_probe(path, c->opt.lba << c->writer.ns.lba_shift))
+		return 0;
+	return error("%s carries a capture at block %llu; 'sluice export --nvme %s --lba %llu' reads it, --force overwrites it",
+		     c->opt.nvme, c->opt.lba, path, c->opt.lba);
 }
 
 /* Everything that can be told to be wrong before anything is touched */
@@ -305,7 +308,7 @@ static int capture_open(struct capture *c)
 {
 	if (check_options(c) || open_signals(c) ||
 	    capture_writer_open(&c->writer, c->opt.nvme, c->opt.region_size) ||
-	    set_sizes(c) || pin_open(c->opt.name, c->writer.ring.ring_fd) ||
+	    set_sizes(c) || check_capture(c) || pin_open(c->opt.name, c->writer.ring.ring_fd) ||
 	    open_rx(c))
 		return -1;
 	/* the last step before frames arrive, for it overwrites what was there */

@@ -90,6 +90,23 @@ static int find_super(struct capture_reader *r, unsigned long long lba, int bloc
 	return no_capture(r, lba, why);
 }
 
+bool capture_probe(const char *path, uint64_t start)
+{
+	/* not from the page cache, which commands go past */
+	int fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	struct capture_super super;
+	void *buf = NULL;
+	bool found;
+
+	found = fd >= 0 && !posix_memalign(&buf, BUF_ALIGN, BUF_ALIGN) &&
+		pread(fd, buf, BUF_ALIGN, start) >= (ssize_t)sizeof(super) &&
+		!capture_super_decode(&super, buf);
+	free(buf);
+	if (fd >= 0)
+		close(fd);
+	return found;
+}
+
 int capture_reader_open(struct capture_reader *r, const char *path,
 			unsigned long long lba)
 {

@@ -24,6 +24,8 @@ struct capture_frame {
 	const unsigned char	*data;		/* until the next one is read */
 };
 
+/* Is there a capture at byte @start of @path?  Says nothing */
+bool capture_probe(const char *path, uint64_t start);
 /* The capture at block @lba of @path; 0, or -1 after an error message */
 int capture_reader_open(struct capture_reader *r, const char *path,
 			unsigned long long lba);

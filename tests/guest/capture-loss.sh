@@ -38,7 +38,7 @@ udp /tmp/part 1000
 await_matched 300
 kill -KILL "$capture"
 wait "$capture" 2>/dev/null || :
-again() { capture_start again --queue 0 --nvme $slow --lba 20000; }
+again() { capture_start again --queue 0 --nvme $slow --lba 20000 --force; }
 until_true 60 eval '(again; kill -INT $capture; wait $capture) 2>/dev/null' ||
 	die "nothing comes back: $(cat /tmp/capture.err)"
 no_trace
