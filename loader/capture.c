@@ -15,7 +15,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
@@ -36,6 +35,8 @@
 #include "service.h"
 #include "verbs.h"
 
+_Static_assert(CAPTURE_RX_QUEUES >= OPTION_LIST_MAX, "one --queue each");
+
 #define BATCH		256	/* frames of a queue before the next has its turn */
 #define NS_PER_SEC	1000000000ull
 #define HEADROOM	256	/* XDP_PACKET_HEADROOM, before a frame in its memory */
@@ -48,7 +49,7 @@
 
 struct capture_options {
 	const char		*dev;
-	struct option_list	queues;
+	struct option_numbers	queues;
 	const char		*nvme;
 	unsigned long long	lba;
 	unsigned long long	blocks;
@@ -71,8 +72,8 @@ static const char * const frame_sizes[] = { "auto", "2048", "4096", NULL };
 #define OPT(field)	offsetof(struct capture_options, field)
 static const struct option_desc options[] = {
 	{ "dev", 'd', OPT_STRING, OPT(dev), "IF", "interface to capture on", true },
-	{ "queue", 0, OPT_LIST, OPT(queues), "N",
-	  "one of its receive queues; repeatable", true },
+	{ "queue", 0, OPT_NUMBERS, OPT(queues), "N",
+	  "one of its receive queues; repeatable", true, .max = UINT16_MAX },
 	{ "nvme", 'n', OPT_STRING, OPT(nvme), "DEV",
 	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1", true },
 	{ "filter", 0, OPT_STRING, OPT(filter), "FILTER",
@@ -138,39 +139,31 @@ static uint64_t now_ns(clockid_t clock)
 	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
 }
 
-static int add_queue(struct capture *c, const char *text, int nr)
+static int check_queues(struct capture *c)
 {
-	struct capture_rx_params *p = &c->params;
-	unsigned long v;
-	char *end;
+	const struct option_numbers *queues = &c->opt.queues;
+	int nr = net_rx_queues(c->opt.dev);
 
-	errno = 0;
-	v = strtoul(text, &end, 0);
-	if (errno || end == text || *end || *text == '-' || v > INT_MAX)
-		return error("--queue %s is no number; 'ethtool -l %s' shows the queues",
-			     text, c->opt.dev);
-	if (nr >= 0 && v >= (unsigned int)nr)
-		return error("--queue %lu: %s has %d, from 0 on; 'ethtool -l %s' shows them, 'ethtool -L' adds",
-			     v, c->opt.dev, nr, c->opt.dev);
-	for (unsigned int i = 0; i < p->nr_queues; i++)
-		if (p->queues[i] == v)
-			return error("--queue %lu is given twice; give each once", v);
-	p->queues[p->nr_queues++] = v;
+	for (unsigned int i = 0; i < queues->nr; i++) {
+		if (nr >= 0 && queues->items[i] >= (unsigned int)nr)
+			return error("--queue %llu: %s has %d, from 0 on; 'ethtool -l %s' shows them, 'ethtool -L' adds",
+				     queues->items[i], c->opt.dev, nr, c->opt.dev);
+		c->params.queues[i] = queues->items[i];
+	}
+	c->params.nr_queues = queues->nr;
 	return 0;
 }
 
 static int check_network(struct capture *c)
 {
-	int nr, split, thresh;
+	int split, thresh;
 
 	c->params.ifname = c->opt.dev;
 	c->params.ifindex = net_ifindex(c->opt.dev);
 	if (!c->params.ifindex)
 		return -1;
-	nr = net_rx_queues(c->opt.dev);
-	for (unsigned int i = 0; i < c->opt.queues.nr; i++)
-		if (add_queue(c, c->opt.queues.items[i], nr))
-			return -1;
+	if (check_queues(c))
+		return -1;
 	if (!net_is_up(c->opt.dev))
 		return error("%s is down; 'ip link set %s up'", c->opt.dev, c->opt.dev);
 	/* XDP would have the headers, and payload goes where it cannot reach */
