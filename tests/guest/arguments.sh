@@ -18,6 +18,7 @@ plain=$sluice sanitized=/sluice/build/asan/sluice
 
 many=$(printf 'x%.0s' {1..100000})
 nic=(--dev "$RX" --queue 1)
+most=(--dev "$RX" --nvme /dev/nvme0n1 --listen "$rx_ip:$port")	# all but --queue
 all=("${nic[@]}" --nvme /dev/nvme0n1 --listen "$rx_ip:$port")
 
 # r TEXT OPTION...: refused, with all of that taken back
@@ -30,7 +31,7 @@ r() {
 }
 
 for q in 2 255 4294967295; do
-	r "--queue $q: $RX has 2" record "${all[@]}" --queue $q
+	r "queue $q: $RX has 2" record "${most[@]}" --queue $q
 done
 r 'ends at block 2097151' record "${all[@]}" --lba 2097152
 r 'ends at block 2097151' record "${all[@]}" --lba 0xffffffffffffffff
