@@ -105,8 +105,13 @@ int pin_open(const char *name, int ring_fd)
 	/* until it says whose it is, a folder looks like one that was left */
 	lock_take();
 	ret = make_folder(name);
-	if (!ret)
+	if (!ret) {
 		ret = pipeline_write(folder, ring_fd);
+		if (ret) {
+			remove_folder(folder);
+			rmdir(PIN_ROOT);
+		}
+	}
 	lock_give();
 	if (ret)
 		folder[0] = '\0';

@@ -49,8 +49,9 @@ int pipeline_write(const char *folder, int ring_fd)
 	map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "sluice_pipeline",
 				sizeof(unsigned int), sizeof(self), 1, NULL);
 	if (map_fd < 0)
-		return error("creating a BPF map: %s; it needs CAP_BPF, run as root",
-			     strerror(errno));
+		return error("creating a BPF map: %s%s", strerror(errno),
+			     errno == EPERM ? "; it needs CAP_BPF, run as root" :
+			     errno == EMFILE ? "; 'ulimit -n' is how many" : "");
 	snprintf(path, sizeof(path), "%s/%s", folder, PIPELINE_MAP);
 	if (!pipeline_add_ring(ring_fd)) {
 		if (!bpf_obj_pin(map_fd, path))

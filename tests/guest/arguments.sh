@@ -19,7 +19,8 @@ plain=$sluice sanitized=/sluice/build/asan/sluice
 many=$(printf 'x%.0s' {1..100000})
 nic=(--dev "$RX" --queue 1)
 most=(--dev "$RX" --nvme /dev/nvme0n1 --listen "$rx_ip:$port")	# all but --queue
-all=("${nic[@]}" --nvme /dev/nvme0n1 --listen "$rx_ip:$port")
+# a small region is made in less time
+all=("${nic[@]}" --nvme /dev/nvme0n1 --listen "$rx_ip:$port" --region-size 1M)
 
 # r TEXT OPTION...: refused, with all of that taken back
 r() {
@@ -51,11 +52,11 @@ for text in . .. ../x a/b /etc 'a b' ' ' $'\n' $'\e[2J' $'\xff' ünïcödé a.b 
 done
 
 for where in 8000 : x: $rx_ip "$rx_ip:" '[::1' '[::1]x:1' '[]]:1' "[::1]8000"; do
-	r '--listen' record "${nic[@]}" --nvme /dev/nvme0n1 --listen "$where"
+	r '--listen' record "${all[@]}" --listen "$where"
 done
 for where in 192.0.2.1:x 192.0.2.999:1 "$rx_ip:65536" "$rx_ip:-1" "$rx_ip:99999999999" \
 	"$rx_ip: 1" '%s%n:1' $'\e[2J:1' "$many:1" "$rx_ip:$many" 198.51.100.1:8000; do
-	r '--listen' record "${nic[@]}" --nvme /dev/nvme0n1 --listen "$where"
+	r '--listen' record "${all[@]}" --listen "$where"
 done
 
 for stage in '' : , = nosuch ../nosuch /etc/passwd "$many" "nosuch:$many" $'\e[2J' '%s%n' \
