@@ -116,9 +116,11 @@ static void on_accept(struct log *log, int fd)
 	} else if (fd >= 0) {
 		log_index_begin(log, log->nr_streams);
 		log_start_stream(log, log->nr_streams);
-	} else if (fd == -EMFILE || fd == -ENFILE) {
-		note("a connection has to wait: %s; 'ulimit -n' raises the limit",
-		     strerror(-fd));
+	} else if (!log->stopping) {
+		/* again when a stream has ended, or a second later */
+		note("a connection has to wait: %s%s", strerror(-fd),
+		     fd == -EMFILE ? "; 'ulimit -n' raises the limit" : "");
+		return;
 	}
 	submit_accept(log);
 }
@@ -229,6 +231,7 @@ static void on_tick(void *arg)
 
 	if (elapsed_ns(&log->flushed) >= FLUSH_NS) {
 		index_flush(&log->index);
+		submit_accept(log);
 		clock_gettime(CLOCK_MONOTONIC, &log->flushed);
 	}
 	show_progress(log);
