@@ -28,6 +28,12 @@ pins() { (cd /sys/fs/bpf/sluice/record && ls | grep -e 'sample.*-link' | paste -
 grep -q 'it has .*sample2' /tmp/err && ! grep -q ring1 /tmp/err || die "unclear: $(cat /tmp/err)"
 "$sluice" detach record sample2
 [ -z "$(pins)" ] || die "detached: $(pins)"
+# each thread has given up what it had
+for task in /proc/$record/task/*; do
+	grep -q '^CapEff:[[:space:]]*0*$' "$task/status" || die "$task: $(grep Cap "$task/status")"
+	grep -q '^NoNewPrivs:[[:space:]]*1$' "$task/status" || die "$task has new privileges"
+done
+[ "$(ls /proc/$record/task | wc -l)" -ge 2 ] || die "there is one thread only"
 for ((i = 1; i <= nr; i++)); do
 	send "/out/sent.$i" &
 	senders+=($!)
