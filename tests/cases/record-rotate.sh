@@ -51,8 +51,13 @@ done
 [ "$parts" -ge 1 ] || fail "no stream is there in part"
 
 list "$dir/second.img"
-[ "$(json '.streams[0].state')" = complete ] && complete "$dir/second.img" 1 ||
-	fail "the first stream is not there"
+# no filter was there
+for id in 1 2 3; do
+	[ "$(json ".streams[] | select(.id == $id) | .state")" = complete ] ||
+		fail "stream $id is not complete"
+	sluice read --nvme "$dir/second.img" --stream $id --output - | cmp - "$dir/sent.$id" ||
+		fail "stream $id is not what was sent"
+done
 [ "$(json '[.streams[].result] | contains(["No space left on device"])')" = true ] ||
 	fail "no stream is reported as cut off: $(json '.streams')"
 done_with_images
