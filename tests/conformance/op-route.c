@@ -157,6 +157,16 @@ static void test_stream(void)
 	free(st.data);
 }
 
+static void read_nothing(int sock, void *arg)
+{
+	int small = 1;
+
+	(void)arg;
+	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	for (;;)
+		pause();
+}
+
 /* What is more than its socket and the region can hold is not received */
 static void test_slow_peer(void)
 {
@@ -173,7 +183,7 @@ static void test_slow_peer(void)
 	set_up(&s, NET_FLAGS, true, true);
 	attach_stage(&s);
 	stats = s.r.stats;
-	to = connect_peer(sleep_peer, NULL);
+	to = connect_peer(read_nothing, NULL);
 	check_res(sock_add(&s, to.sock), 0, "SOCK: a peer that does not read");
 	from = connect_peer(send_stream, &st);
 	queue_op(&s, (struct op) { .mask = NET | BPF, .fd = from.sock, .len = REC, MULTI, .sock = 1 });
