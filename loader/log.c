@@ -225,10 +225,33 @@ static void show_progress(const struct log *log)
 		 human_bytes(s.written.bytes), human_bytes(s.copied_bytes));
 }
 
+static bool watch_stages(struct log *log)
+{
+	bool ended = false;
+
+	for (unsigned int i = 0; i < log->nr_rings; i++)
+		ended |= run_stages_watch(&log->rings[i].stages, false);
+	return ended;
+}
+
+static void explain_stages(struct log *log)
+{
+	bool canceled = false;
+
+	for (unsigned long long i = 0; i < log->nr_streams; i++)
+		canceled |= log->streams[i].result == -ECANCELED;
+	/* what one ring's stage has said need not be waited for at the others */
+	for (unsigned int i = 0; i < log->nr_rings; i++)
+		canceled &= !run_stages_explain(&log->rings[i].stages, canceled);
+}
+
 static void on_tick(void *arg)
 {
 	struct log *log = arg;
 
+	if (watch_stages(log) && log->opt->stage_exit == STAGE_EXIT_STOP &&
+	    !log->stopping)
+		log_stop(log);
 	if (elapsed_ns(&log->flushed) >= FLUSH_NS) {
 		index_flush(&log->index);
 		submit_accept(log);
@@ -281,6 +304,7 @@ static int open_ring_stages(struct log *log, struct log_ring *ring,
 	int ring_fd = ring->region.ring.ring_fd, ret;
 
 	pin_ring(ring->nr);
+	ring->stages.required = log->opt->stage_exit == STAGE_EXIT_STOP;
 	ret = run_stages_open(&ring->stages, &log->opt->stages, "record", ring_fd);
 	if (!ret) {
 		ring->place = place_open(p, ring_fd, log->rings[0].place);
@@ -415,8 +439,10 @@ int log_record(const struct record_options *opt)
 
 	if (!ret)
 		ret = run(&log);
-	if (!ret)
+	if (!ret) {
+		explain_stages(&log);
 		ret = log_summary(&log);
+	}
 	log_close(&log);
 	return ret ? 1 : 0;
 }

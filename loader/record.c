@@ -39,6 +39,7 @@ static const struct option_desc options[] = {
 	  "namespace to write, /dev/nvme0n1 or /dev/ng0n1; repeatable", true },
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
 	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
+	STAGE_EXIT_OPTION(struct record_options, stage_exit),
 	{ "format", 0, OPT_ENUM, OPT(format), "FORMAT",
 	  "a stream as it is, or any number of them, with an index",
 	  .def = "raw", .values = formats },
@@ -129,6 +130,7 @@ static void record_undo(void *arg)
 
 static int record_open(struct record *rec)
 {
+	rec->stages.required = rec->opt.stage_exit == STAGE_EXIT_STOP;
 	if (check_options(rec) || run_signals_open(&rec->signals) || open_region(rec) ||
 	    pin_open(rec->opt.name, rec->region.ring.ring_fd) ||
 	    run_stages_open(&rec->stages, &rec->opt.stages, "record",
@@ -217,7 +219,7 @@ static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 static int run_stream(struct record *rec)
 {
 	const struct run_loop loop = {
-		.region = &rec->region, .arg = rec,
+		.region = &rec->region, .stages = &rec->stages, .arg = rec,
 		.complete = on_completion, .progress = show_progress,
 	};
 
@@ -269,11 +271,12 @@ static void summary_text(const struct record *rec, const struct io_unified_stats
 		xdp_print(rec->in.xdp);
 }
 
-static int summary(const struct record *rec)
+static int summary(struct record *rec)
 {
 	struct io_unified_stats s;
 	long long ns = stream_elapsed_ns(&rec->in);
 
+	run_stages_explain(&rec->stages, rec->result == -ECANCELED && !rec->stopping);
 	region_stats(&rec->region, &s);
 	if (json_output)
 		summary_json(rec, &s, ns);

@@ -17,6 +17,7 @@ struct record_options {
 	const char		*name;
 	bool			force;
 	const char		*user;
+	int			stage_exit;	/* enum stage_exit */
 	int			format;
 	int			layout;		/* of record_layouts */
 	unsigned long long	streams;	/* 0: until a signal */

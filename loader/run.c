@@ -10,6 +10,7 @@
 #include "service.h"
 
 #define PRIO_STEP	100
+#define EXPLAIN_MS	2000
 #define PRIO_LAST	1000000
 
 int run_signals_open(struct run_signals *signals)
@@ -64,6 +65,8 @@ int run_loop(const struct run_loop *loop)
 			return error("io_uring: %s", strerror(-ret));
 		ended = run_reap(loop);
 		service_watchdog();
+		if (loop->stages)
+			run_stages_watch(loop->stages, false);
 		loop->progress(loop->arg);
 	}
 	progress_end();
@@ -109,14 +112,14 @@ int run_stages_open(struct run_stages *stages, const struct option_list *specs,
 
 	for (i = 0; i < specs->nr; i++) {
 		stage = stage_open(specs->items[i], ring_fd, (int)(i + 1) * PRIO_STEP,
-				   i + 1);
+				   i + 1, stages->required);
 		if (!stage)
 			return -1;
 		stages->list[stages->nr++] = stage;
 	}
 	if (!last)
 		return 0;
-	stage = stage_open(last, ring_fd, PRIO_LAST, 0);
+	stage = stage_open(last, ring_fd, PRIO_LAST, 0, false);
 	if (!stage)
 		return -1;
 	stages->list[stages->nr++] = stage;
@@ -127,6 +130,38 @@ void run_stages_close(struct run_stages *stages)
 {
 	while (stages->nr)
 		stage_close(stages->list[--stages->nr]);
+}
+
+const char * const stage_exit_modes[] = { "continue", "stop", NULL };
+
+bool run_stages_watch(struct run_stages *stages, bool now)
+{
+	bool look = now || elapsed_ns(&stages->watched) >= 1000000000, any = false;
+
+	if (look)
+		clock_gettime(CLOCK_MONOTONIC, &stages->watched);
+	for (unsigned int i = 0; i < stages->nr; i++) {
+		const char *why = look && !stages->told[i] ?
+				  stage_gave_up(stages->list[i]) : NULL;
+
+		if (why) {
+			stages->told[i] = true;
+			error("stage %s %s; the pipeline %s", stage_name(stages->list[i]),
+			      why, stages->required ? "stops" : "goes on without it");
+		}
+		any |= stages->told[i];
+	}
+	return any;
+}
+
+bool run_stages_explain(struct run_stages *stages, bool canceled)
+{
+	int left = canceled && stages->required ? EXPLAIN_MS : 0;
+	bool any;
+
+	while (!(any = run_stages_watch(stages, true)) && left-- > 0)
+		usleep(1000);
+	return any;
 }
 
 struct json_object *run_stages_json(const struct run_stages *stages)

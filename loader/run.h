@@ -23,12 +23,15 @@ int run_signals_open(struct run_signals *signals);
 void run_signals_wait(struct run_signals *signals, struct region *region,
 		      unsigned long long user_data);
 
+struct run_stages;
+
 /*
  * Completions are handed to @complete until it says that the run has ended.
  * @progress is called after each batch of them, and each second.
  */
 struct run_loop {
 	struct region	*region;
+	struct run_stages *stages;	/* or NULL: is told when one of them ends */
 	void		*arg;
 	bool		(*complete)(void *arg, const struct io_uring_cqe *cqe);
 	void		(*progress)(void *arg);
@@ -51,12 +54,34 @@ void run_listening(const char *where, unsigned short port);
 struct run_stages {
 	struct stage	*list[OPTION_LIST_MAX + 1];
 	unsigned int	nr;
+	bool		required;	/* nothing is to go past them: set before opening */
+	bool		told[OPTION_LIST_MAX + 1];
+	struct timespec	watched;
 };
+
+/* In the table of a verb that has streams; @member is an int, enum stage_exit */
+#define STAGE_EXIT_OPTION(type, member)					\
+	{ "on-stage-exit", 0, OPT_ENUM, offsetof(type, member), "MODE",	\
+	  "when a stage ends by itself or is ejected", .def = "continue", \
+	  .values = stage_exit_modes }
+
+enum stage_exit { STAGE_EXIT_CONTINUE, STAGE_EXIT_STOP };
+extern const char * const stage_exit_modes[];
 
 /* Those of @specs in order, then @last if there is one; 0, or -1 as above */
 int run_stages_open(struct run_stages *stages, const struct option_list *specs,
 		    const char *last, int ring_fd);
 void run_stages_close(struct run_stages *stages);
+/*
+ * An error message for each stage that has ended by itself, or was ejected, since the
+ * last call.  Looks once a second, or always if @now.  True if one has, at any time.
+ */
+bool run_stages_watch(struct run_stages *stages, bool now);
+/*
+ * The same at the end.  A stream that was @canceled by the end of a stage ends a moment
+ * before that has said why.
+ */
+bool run_stages_explain(struct run_stages *stages, bool canceled);
 struct json_object *run_stages_json(const struct run_stages *stages);
 void run_stages_print(const struct run_stages *stages);
 

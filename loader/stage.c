@@ -21,6 +21,7 @@ struct stage {
 	char			*kind;		/* as in the spec */
 	char			name[24];	/* of the object, and number */
 	int			prio;
+	bool			required;
 	struct bpf_object	*obj;
 	struct bpf_map		*ops;		/* the struct_ops map */
 	struct bpf_map		*verdicts;	/* or NULL */
@@ -46,6 +47,7 @@ struct exit_info {
 
 /* enum io_unified_exit_kind of the kernel */
 enum { EXIT_DETACHED, EXIT_REPLACED, EXIT_REGION, EXIT_STAGE, EXIT_ERROR };
+#define OPS_REQUIRED	1	/* IO_UNIFIED_OPS_REQUIRED */
 
 /*
  * Loading.  What libbpf says meanwhile is kept, and shown if it was of use.
@@ -133,17 +135,20 @@ static int explain_load(const struct stage *stage, int err)
 
 static int load(struct stage *stage, int ring_fd)
 {
-	unsigned int *fd, *prio;
+	unsigned int *fd, *prio, *flags;
 	libbpf_print_fn_t print;
 	int ret;
 
 	fd = stage_object_member(stage->obj, stage->ops, "ring_fd");
 	prio = stage_object_member(stage->obj, stage->ops, "prio");
-	if (!fd || !prio)
+	flags = stage_object_member(stage->obj, stage->ops, "flags");
+	if (!fd || !prio || !flags)
 		return error("stage %s: its struct io_unified_ops is none of this kernel's; compile it with sluice's vmlinux.h",
 			     stage->name);
 	*fd = ring_fd;
 	*prio = stage->prio;
+	if (stage->required)
+		*flags |= OPS_REQUIRED;
 	said[0] = stage->log[0] = '\0';
 	print = libbpf_set_print(keep_libbpf);
 	ret = bpf_object__load(stage->obj);
@@ -295,12 +300,14 @@ static struct stage *finish(struct stage *stage, int ret)
 	return NULL;
 }
 
-struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr)
+struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr,
+			 bool required)
 {
 	struct stage *stage = prepare(spec, prio);
 
 	if (!stage)
 		return NULL;
+	stage->required = required;
 	set_name(stage, nr);
 	return finish(stage, load(stage, ring_fd) || attach(stage));
 }
@@ -435,16 +442,24 @@ struct json_object *stage_counters_json(int map_fd)
 	return obj;
 }
 
+static bool get_exit(int map_fd, struct exit_info *info)
+{
+	unsigned int key = 0;
+
+	if (!has_value(map_fd, BPF_MAP_TYPE_ARRAY, sizeof(*info)) ||
+	    bpf_map_lookup_elem(map_fd, &key, info) || !info->ended)
+		return false;
+	info->reason[sizeof(info->reason) - 1] = '\0';
+	return true;
+}
+
 const char *stage_exit_text(int map_fd)
 {
 	static char text[256];
 	struct exit_info info;
-	unsigned int key = 0;
 
-	if (!has_value(map_fd, BPF_MAP_TYPE_ARRAY, sizeof(info)) ||
-	    bpf_map_lookup_elem(map_fd, &key, &info) || !info.ended)
+	if (!get_exit(map_fd, &info))
 		return NULL;
-	info.reason[sizeof(info.reason) - 1] = '\0';
 	switch (info.kind) {
 	case EXIT_DETACHED:
 		return "detached";
@@ -465,6 +480,16 @@ const char *stage_exit_text(int map_fd)
 const char *stage_exit_reason(const struct stage *stage)
 {
 	return stage->exits ? stage_exit_text(bpf_map__fd(stage->exits)) : NULL;
+}
+
+const char *stage_gave_up(const struct stage *stage)
+{
+	struct exit_info info;
+
+	if (!stage->exits || !get_exit(bpf_map__fd(stage->exits), &info) ||
+	    (info.kind != EXIT_STAGE && info.kind != EXIT_ERROR))
+		return NULL;
+	return stage_exit_reason(stage);
 }
 
 struct json_object *stage_json(const struct stage *stage)

@@ -12,9 +12,11 @@ struct stage;
  * A stage from @spec, "NAME" or "NAME:KEY=VALUE,...", for the region of
  * @ring_fd; loaded, pinned and attached with priority @prio.  NAME is one that is
  * built in, a path, or one of the folder of stages.  @nr tells two of the same
- * name apart.  NULL after an error message.
+ * name apart.  With @required streams end with it, should it end by itself.  NULL
+ * after an error message.
  */
-struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr);
+struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr,
+			 bool required);
 /*
  * The same in the place of the one that @link_fd has attached.  The name's number
  * is the first that is free, in both.
@@ -44,6 +46,8 @@ struct json_object *stage_counters_json(int map_fd);
  */
 const char *stage_exit_text(int map_fd);
 const char *stage_exit_reason(const struct stage *stage);
+/* The same, but only if nobody has asked for it: it ended by itself, or was ejected */
+const char *stage_gave_up(const struct stage *stage);
 /* {"name", "prio", "counters": {"drop": {"records", "bytes"}, ...}, "ended"} */
 struct json_object *stage_json(const struct stage *stage);
 /* One line for a person */

@@ -37,6 +37,7 @@ struct tap_options {
 	struct stream_options	in;
 	struct option_list	stages;
 	const char		*output;
+	int			stage_exit;	/* enum stage_exit */
 	const char		*name;
 	const char		*user;
 };
@@ -47,6 +48,7 @@ static const struct option_desc options[] = {
 	STREAM_QUEUE_OPTION(struct tap_options, in),
 	{ "stage", 's', OPT_LIST, OPT(stages), "STAGE",
 	  "NAME[:KEY=VALUE,...], see 'sluice stage list'; repeatable, in order" },
+	STAGE_EXIT_OPTION(struct tap_options, stage_exit),
 	{ "output", 'o', OPT_STRING, OPT(output), "FILE",
 	  "write there (standard output)" },
 	{ "name", 0, OPT_STRING, OPT(name), "NAME", "folder below " PIN_ROOT,
@@ -141,6 +143,7 @@ static void tap_undo(void *arg)
 
 static int tap_open(struct tap *tap)
 {
+	tap->stages.required = tap->opt.stage_exit == STAGE_EXIT_STOP;
 	if (stream_check(&tap->in, &tap->opt.in) ||
 	    privileges_check(tap->opt.user) || run_signals_open(&tap->signals) ||
 	    open_region(tap) ||
@@ -394,6 +397,7 @@ static int run_tap(struct tap *tap)
 		run_reap(&loop);
 		if (!writing(tap))
 			take_batch(tap);
+		run_stages_watch(&tap->stages, false);
 		show_progress(tap);
 		service_watchdog();
 		if (!has_work(tap) && poll(&pfd, 1, service_timeout(1000)) < 0 &&
@@ -459,11 +463,12 @@ static int check_result(const struct tap *tap, const struct io_unified_stats *s)
 	return run_check_stats(s);
 }
 
-static int summary(const struct tap *tap)
+static int summary(struct tap *tap)
 {
 	struct io_unified_stats s;
 	long long ns = stream_elapsed_ns(&tap->in);
 
+	run_stages_explain(&tap->stages, tap->result == -ECANCELED && !tap->stopping);
 	region_stats(&tap->region, &s);
 	/* beside data on standard output, this goes to where errors go */
 	if (json_output)
