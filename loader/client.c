@@ -201,16 +201,17 @@ static void read_failed(struct client *c, const struct slot *slot,
 			const struct io_uring_cqe *cqe)
 {
 	__u32 status = sluice_unified_status(&c->params->region->ring, cqe);
+	const char *node = c->params->devs->list[slot->chunk.dev].node;
 
 	/* the only thing that is wrong with a read that was accepted before */
 	if (cqe->res == -EINVAL && c->params->stages) {
-		fail(c, CLIENT_FAILED, "a stage's answer about the %u bytes at block %llu is no verdict here",
-		     slot->chunk.len, slot->chunk.lba);
+		fail(c, CLIENT_FAILED, "a stage's answer about the %u bytes at block %llu of %s is no verdict here",
+		     slot->chunk.len, slot->chunk.lba, node);
 		return;
 	}
 	c->stats.read_errors++;
-	fail(c, CLIENT_FAILED, "reading %u bytes at block %llu: %s", slot->chunk.len,
-	     slot->chunk.lba, status ? sluice_status_str(status) : strerror(-cqe->res));
+	fail(c, CLIENT_FAILED, "reading %u bytes at block %llu of %s: %s", slot->chunk.len,
+	     slot->chunk.lba, node, status ? sluice_status_str(status) : strerror(-cqe->res));
 }
 
 static void on_read(struct client *c, struct slot *slot, const struct io_uring_cqe *cqe)

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "devs.h"
 #include "extent.h"
 #include "region.h"
 
 /* What all clients share */
 struct client_params {
 	struct region		*region;
+	const struct devs	*devs;		/* of the region, for messages */
 	struct extent_source	*src;
 	unsigned int		chunk;		/* bytes a slot */
 	unsigned int		depth;		/* slots a client */

@@ -314,6 +314,7 @@ static int open_region(struct serve *srv)
 		return -1;
 	srv->params = (struct client_params) {
 		.region = &srv->region,
+		.devs	= &srv->devs,
 		.src	= srv->src,
 		.chunk	= o->chunk,
 		.depth	= o->depth,
