@@ -172,8 +172,8 @@ static void submit_read(struct client *c, struct slot *slot)
 {
 	struct io_uring_sqe *sqe = get_sqe(c);
 
-	sluice_prep_unified(sqe, IORING_UNIFIED_OP_NVME |
-			    (c->params->stages ? IORING_UNIFIED_OP_BPF : 0), -1,
+	/* where there is no stage now, one may be attached later */
+	sluice_prep_unified(sqe, IORING_UNIFIED_OP_NVME | IORING_UNIFIED_OP_BPF, -1,
 			    slot_offset(c, slot), slot->chunk.len, slot->chunk.lba, 0);
 	sqe->buf_index = slot->chunk.dev;
 	io_uring_sqe_set_data64(sqe, client_data(CLIENT_READ, c->index,
@@ -203,8 +203,7 @@ static void read_failed(struct client *c, const struct slot *slot,
 	__u32 status = sluice_unified_status(&c->params->region->ring, cqe);
 	const char *node = c->params->devs->list[slot->chunk.dev].node;
 
-	/* the only thing that is wrong with a read that was accepted before */
-	if (cqe->res == -EINVAL && c->params->stages) {
+	if (cqe->res == -EINVAL && c->params->region->ctrl->stats.stage_errors) {
 		fail(c, CLIENT_FAILED, "a stage's answer about the %u bytes at block %llu of %s is no verdict here",
 		     slot->chunk.len, slot->chunk.lba, node);
 		return;

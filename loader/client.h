@@ -21,7 +21,6 @@ struct client_params {
 	struct extent_source	*src;
 	unsigned int		chunk;		/* bytes a slot */
 	unsigned int		depth;		/* slots a client */
-	bool			stages;		/* ask them */
 };
 
 /* user_data of a client's requests: kind, client and slot */

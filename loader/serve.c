@@ -318,7 +318,6 @@ static int open_region(struct serve *srv)
 		.src	= srv->src,
 		.chunk	= o->chunk,
 		.depth	= o->depth,
-		.stages = o->stages.nr,
 	};
 	return 0;
 }

@@ -82,6 +82,12 @@ summary '.conserved and .complete_clients == 1 and .dropped_bytes > 0 and .lost_
 summary '.dropped_chunks == .stages[0].counters.drop.records'
 cp /tmp/serve.json "$out.json"
 
+# the same stage, attached while it runs
+serve_start --once --chunk 4096
+"$sluice" attach serve filter:drop-prefix=DROP || die "attach failed"
+tx nc -d $rx_ip $port | cmp - "$out.filtered" || die "not what the stage leaves"
+serve_end || die "serve failed"
+
 # two at a time through a stage that changes what they get: each its own memory
 serve_start --clients 2 --stage xor:key=secret
 pids=()
