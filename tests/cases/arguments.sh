@@ -7,5 +7,7 @@
 . "$(dirname "$0")/../lib.sh"
 sanitized_sluice
 tests/vm/enter env sluice=/sluice/build/asan/sluice unshare --net tests/unit/arguments.sh
+# with sanitizers it is slow enough
+kernel=${KERNEL:-plain}
 machine -- tests/guest/arguments.sh
 done_with_images
