@@ -28,6 +28,7 @@ PCDIR	?= $(PREFIX)/share/pkgconfig
 MANDIR	?= $(PREFIX)/share/man
 INCDIR	?= $(PREFIX)/include
 COMPDIR	?= $(PREFIX)/share/bash-completion/completions
+EXDIR	?= $(PREFIX)/share/sluice/examples
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
@@ -177,6 +178,9 @@ install: all
 		-e 's|@STAGEDIR@|$(STAGEDIR)|' include/sluice/sluice.pc.in \
 		>$(DESTDIR)$(PCDIR)/sluice.pc
 	install -D -m 644 loader/sluice.bash $(DESTDIR)$(COMPDIR)/sluice
+	for file in $(wildcard examples/*.* examples/*/*); do \
+		install -D -m 644 $$file $(DESTDIR)$(EXDIR)/$${file#examples/} || exit; \
+	done
 	for page in $(MAN); do \
 		install -D -m 644 $$page \
 			$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
@@ -184,7 +188,7 @@ install: all
 
 uninstall:
 	rm -f $(DESTDIR)$(SBINDIR)/sluice $(DESTDIR)$(PCDIR)/sluice.pc $(DESTDIR)$(COMPDIR)/sluice
-	rm -rf $(DESTDIR)$(INCDIR)/sluice
+	rm -rf $(DESTDIR)$(INCDIR)/sluice $(DESTDIR)$(EXDIR)
 	rm -f $(foreach page,$(MAN),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 
 clean:

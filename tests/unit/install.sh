@@ -20,7 +20,7 @@ installed=$(cd "$work/root" && find . -type f | sort)
 echo "$installed"
 
 # Out of here, by pkg-config alone
-cp examples/tcp2nvme.c bpf/filter.bpf.c "$work"
+cp "$work/root/usr/share/sluice/examples/tcp2nvme.c" bpf/filter.bpf.c "$work"
 cd "$work"
 export PKG_CONFIG_PATH=$work/root/usr/share/pkgconfig
 pkg-config --validate sluice
@@ -56,7 +56,7 @@ sed -i 's/buf->len < shortest/buf->len > shortest/' mine/mine.bpf.c
 	>out 2>&1 || fail "its test does not notice a mistake"
 grep -q '^not ok - test.c:' out || fail "unclear: $(cat out)"
 # and the example
-cp -r "$OLDPWD/examples/stage-count" .
+cp -r "$work/root/usr/share/sluice/examples/stage-count" .
 PKG_CONFIG="pkg-config --define-variable=includedir=$work/root/usr/include" \
 	make -s -C stage-count check >out 2>&1 || fail "$(cat out)"
 grep -q 'ok - 13 checks' out || fail "its test does not run: $(cat out)"
