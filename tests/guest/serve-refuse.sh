@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # serve-refuse.sh: in the guest, what serve refuses; and a device that cannot read
-# a block of the range, /dev/nvme1n1: its client must not take what it got for all.
+# a block of the range, the second controller's: its client must not take what it got for all.
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
+. /sluice/tests/guest/nvme.sh
 
-dev=/dev/nvme0n1
+# which of the two is nvme0, differs from boot to boot
+dev=$(block "$(node sluice0 1)") bad=$(block "$(node sluice1 1)")
 # refused PATTERN OPTION...: an error that matches, and nothing left behind
 refused() {
 	local pattern=$1 rc=0
@@ -43,7 +45,7 @@ setpriv --reuid 65534 --clear-groups "$sluice" serve "${all[@]}" >/tmp/out 2>&1 
 	die "works for nobody"
 echo "ok - $(cat /tmp/out)"
 
-"$sluice" serve --nvme /dev/nvme1n1 --bytes 4M --listen 127.0.0.1:8000 -j \
+"$sluice" serve --nvme "$bad" --bytes 4M --listen 127.0.0.1:8000 -j \
 	>/tmp/serve.json 2>/tmp/serve.err &
 serve=$!
 until_true 20 grep -q listening /tmp/serve.err || die "$(cat /tmp/serve.err)"
@@ -51,7 +53,7 @@ until_true 20 grep -q listening /tmp/serve.err || die "$(cat /tmp/serve.err)"
 kill -INT $serve
 ! wait $serve || die "a read error is no success"
 cat /tmp/serve.err
-grep -q '1 clients did not get all of it: the last, because of reading .* of /dev/nvme1n1: unrecovered read error' /tmp/serve.err
+grep -q "1 clients did not get all of it: the last, because of reading .* of $bad: unrecovered read error" /tmp/serve.err
 jq -e '.conserved and .failed_clients == 1 and .read_errors > 0 and
 	.nvme_errors == .read_errors and .sent_bytes <= 1048576' /tmp/serve.json >/dev/null ||
 	die "$(cat /tmp/serve.json)"
