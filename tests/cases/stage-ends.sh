@@ -5,7 +5,6 @@
 # stops, as --on-stage-exit has it; record in both formats, and tap.
 . "$(dirname "$0")/../lib.sh"
 data 1000000
-truncate -s 256M "$dir/second.img"
-machine --more "$dir/second.img" -- tests/guest/stage-ends.sh
+machine -- tests/guest/stage-ends.sh
 expect
 done_with_images
