@@ -52,11 +52,20 @@ nic() {
 	tx ethtool -K "$TX" tso "$2" gso "$2" >/dev/null
 }
 
+# nsnode N: the block node of namespace N of the first controller, whose number in the
+# name may be another
+nsnode() {
+	local ns
+	for ns in /sys/block/nvme0n*; do
+		[ "$(cat "$ns/nsid")" != "$1" ] || echo "/dev/${ns##*/}"
+	done
+}
+
 # record_start [OPTION...]: sluice record in the background, until it listens
 record_start() {
 	: >/tmp/record.err
 	# not by rx(): signals are for sluice itself, not for a shell around it
-	nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme /dev/nvme0n1 \
+	nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme "${nvme:-/dev/nvme0n1}" \
 		--listen $rx_ip:$port -j "$@" >/tmp/record.json 2>/tmp/record.err &
 	record=$!
 	until_true 20 grep -q -e listening -e "^sluice: .*;" /tmp/record.err

@@ -5,6 +5,7 @@
 # has no room for all of them; then to another one without --rotate.
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
+nvme=$(nsnode 1)
 
 nic 1500 on
 record_start --format log --streams "$1" --rotate --region-size 4M --index-size 64K \
@@ -15,11 +16,11 @@ done
 record_end
 cp /out/summary.json /out/rotate.json
 
-! rx "$sluice" record --dev "$RX" --queue 1 --listen :8000 --nvme /dev/nvme0n2 --format log \
+! rx "$sluice" record --dev "$RX" --queue 1 --listen :8000 --nvme "$(nsnode 2)" --format log \
 	--rotate 2>/tmp/err || die "a region as large as the space is accepted"
 grep -q 'smaller --region-size' /tmp/err || die "unclear: $(cat /tmp/err)"
 
-nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme /dev/nvme0n2 \
+nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme "$(nsnode 2)" \
 	--listen $rx_ip:$port -j --format log --streams 0 --region-size 4M >/tmp/record.json 2>/tmp/record.err &
 record=$!
 until_true 20 grep -q listening /tmp/record.err || die "$(cat /tmp/record.err)"

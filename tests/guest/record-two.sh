@@ -6,7 +6,7 @@
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
-declare -A pid ns=([a]=/dev/nvme0n1 [b]=/dev/nvme0n2) q=([a]=1 [b]=2) p=([a]=8001 [b]=8002)
+declare -A pid ns=([a]=$(nsnode 1) [b]=$(nsnode 2)) q=([a]=1 [b]=2) p=([a]=8001 [b]=8002)
 
 start() { # NAME [OPTION...]
 	local n=$1
