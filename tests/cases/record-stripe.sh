@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../lib.sh"
 streams 4 1000000
 truncate -s 1G "$dir/second.img"
-machine --more "$dir/second.img" -- tests/guest/record-log.sh 4 --nvme /dev/nvme0n2
+machine --more "$dir/second.img" -- tests/guest/record-log.sh 4
 expect_streams "$dir/second.img,$dir/disk.img"
 # on the images, not by what the recorder says
 a=$(du -k "$dir/disk.img" | cut -f1) b=$(du -k "$dir/second.img" | cut -f1)

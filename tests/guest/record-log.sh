@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # record-log.sh NR [RECORD_OPTION...]: in the guest, send /out/sent.1 to sent.NR at
-# once by a stock tool to sluice record --format log.  What was recorded is for the
-# host to check.
+# once by a stock tool to sluice record --format log, to a second namespace, too, if
+# there is one.  What was recorded is for the host to check.
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
 nr=$1 senders=()
 shift
 nic 1500 on
-record_start --format log --streams "$nr" --stage filter:drop-prefix=DROP "$@"
+nvme=$(nsnode 1) second=$(nsnode 2)
+record_start --format log --streams "$nr" --stage filter:drop-prefix=DROP \
+	${second:+--nvme "$second"} "$@"
 for ((i = 1; i <= nr; i++)); do
 	send "/out/sent.$i" &
 	senders+=($!)

@@ -20,10 +20,8 @@ cp /out/summary.json /out/rotate.json
 	--rotate 2>/tmp/err || die "a region as large as the space is accepted"
 grep -q 'smaller --region-size' /tmp/err || die "unclear: $(cat /tmp/err)"
 
-nsenter --net=/run/netns/rx "$sluice" record --dev "$RX" --queue $queue --nvme "$(nsnode 2)" \
-	--listen $rx_ip:$port -j --format log --streams 0 --region-size 4M >/tmp/record.json 2>/tmp/record.err &
-record=$!
-until_true 20 grep -q listening /tmp/record.err || die "$(cat /tmp/record.err)"
+nvme=$(nsnode 2)
+record_start --format log --streams 0 --region-size 4M
 for i in 1 2 3 4; do
 	# the last one is cut off, or refused
 	send "/out/sent.$i" 2>/dev/null || :
