@@ -8,12 +8,14 @@
 	awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' Documentation/tutorial.md
 } >"$dir/commands"
 [ "$(wc -l <"$dir/commands")" -gt 25 ] || fail "the tutorial has no commands"
-machine -- bash /out/commands | tee "$dir/output"
+# a wait for what does not come is a failure
+machine -- timeout 400 bash /out/commands | tee "$dir/output"
 said() { grep -qF -e "$1" "$dir/output" || fail "it does not say '$1'"; }
 said 'ok - 13 checks'
 said './count/count.bpf.o: the verifier takes it'
 said 'record: count1 is attached'
-said 'ended by itself: has counted enough (100)'
+said 'prio 100000  attached; next '
+said 'prio 100000  ended by itself: has counted enough (100); next 100, drop 0, write 0'
 said 'count        count records by their first byte'
 said 'record: count1 is attached'
 said 'record: end of stream in'
