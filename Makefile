@@ -57,7 +57,7 @@ SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
 OBJS	:= $(patsubst loader/%,$(BUILD)/loader/%.o,$(basename $(wildcard loader/*.c loader/*.cc)))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(wildcard examples/*.c)))
 
-.PHONY: all install uninstall clean help vm-programs
+.PHONY: all install uninstall clean help vm-programs bench-programs
 .SECONDARY:
 
 all: $(BUILD)/sluice $(EXAMPLES)
@@ -158,12 +158,22 @@ $(BUILD)/tests/guest/%: tests/guest/%.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -luring -o $@
 
+# what the benchmarks compare with
+BENCH_PEERS := $(filter-out %.bpf.c %/peer.c,$(wildcard tests/bench/peers/*.c))
+BENCH_BPF := $(wildcard tests/bench/*.bpf.c tests/bench/peers/*.bpf.c)
+bench-programs: $(BENCH_PEERS:%.c=$(BUILD)/%) $(BENCH_BPF:%.c=$(BUILD)/%.o)
+
+$(BUILD)/tests/bench/peers/%: tests/bench/peers/%.c $(BUILD)/tests/bench/peers/peer.o
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/tests/bench/peers/peer.o $(LDFLAGS) -luring -lbpf -lxdp -o $@
+
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 	$(call say,CLANG,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
--include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/examples/*.d)
+-include $(OBJS:.o=.d) $(wildcard $(BUILD)/tests/*/*.d $(BUILD)/tests/*/*/*.d $(BUILD)/examples/*.d)
 
 MAN	:= $(wildcard Documentation/*.[0-9])
 VERSION	= $(shell sed -n 's/^.define SLUICE_VERSION.*"\(.*\)"/\1/p' loader/main.c)

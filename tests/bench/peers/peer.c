@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "peer.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+void die(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(1);
+}
+
+static uint64_t number(const char *name, const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	switch (*end) {
+	case 'G':
+		n <<= 10;
+		/* fallthrough */
+	case 'M':
+		n <<= 10;
+		/* fallthrough */
+	case 'K':
+		n <<= 10;
+		end++;
+	}
+	if (end == text || *end) {
+		fprintf(stderr, "%s: --%s is a number, not '%s'\n",
+			program_invocation_short_name, name, text);
+		exit(2);
+	}
+	return n;
+}
+
+void peer_options(int argc, char **argv, struct peer_opts *o)
+{
+	static const struct option options[] = {
+		{ "dev", 1, NULL, 'd' }, { "queue", 1, NULL, 'q' },
+		{ "port", 1, NULL, 'p' }, { "nvme", 1, NULL, 'n' },
+		{ "drop-prefix", 1, NULL, 'x' }, { "record-size", 1, NULL, 'r' },
+		{ "depth", 1, NULL, 'D' }, { "buffers", 1, NULL, 'm' },
+		{ "bytes", 1, NULL, 'b' }, { }
+	};
+	int c, i;
+
+	*o = (struct peer_opts) {
+		.queue = 1, .port = 8000, .record = 4096, .depth = 64, .buffers = 16 << 20,
+	};
+	while ((c = getopt_long(argc, argv, "", options, &i)) != -1) {
+		switch (c) {
+		case 'd':
+			o->dev = optarg;
+			break;
+		case 'q':
+			o->queue = number(options[i].name, optarg);
+			break;
+		case 'p':
+			o->port = number(options[i].name, optarg);
+			break;
+		case 'n':
+			o->nvme = optarg;
+			break;
+		case 'x':
+			o->drop = optarg;
+			o->drop_len = strlen(optarg);
+			break;
+		case 'r':
+			o->record = number(options[i].name, optarg);
+			break;
+		case 'D':
+			o->depth = number(options[i].name, optarg);
+			break;
+		case 'm':
+			o->buffers = number(options[i].name, optarg);
+			break;
+		case 'b':
+			o->bytes = number(options[i].name, optarg);
+			break;
+		default:
+			exit(2);
+		}
+	}
+}
+
+int peer_accept(const struct peer_opts *o)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons(o->port) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), sock;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int) { 1 }, sizeof(int)) ||
+	    bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 1))
+		die("cannot listen on port %u: %m", o->port);
+	fprintf(stderr, "listening\n");
+	sock = accept(fd, NULL, NULL);
+	if (sock < 0)
+		die("accept: %m");
+	close(fd);
+	return sock;
+}
+
+static unsigned long queue_limit(const struct stat *st, const char *node, const char *name)
+{
+	const char *base = strrchr(node, '/');
+	unsigned long val = 0;
+	char path[128];
+	FILE *f;
+
+	base = base ? base + 1 : node;
+	/* the block node nvme0n1 of the generic node ng0n1 */
+	if (S_ISCHR(st->st_mode))
+		snprintf(path, sizeof(path), "/sys/block/nvme%s/queue/%s", base + 2, name);
+	else
+		snprintf(path, sizeof(path), "/sys/block/%s/queue/%s", base, name);
+	f = fopen(path, "r");
+	if (!f || fscanf(f, "%lu", &val) != 1)
+		die("cannot read %s: %m", path);
+	fclose(f);
+	return val;
+}
+
+void peer_ns_open(const char *node, int flags, struct peer_ns *ns)
+{
+	struct stat st;
+	int nsid;
+
+	if (!node)
+		die("--nvme is needed");
+	ns->fd = open(node, flags);
+	if (ns->fd < 0 || fstat(ns->fd, &st))
+		die("cannot open %s: %m", node);
+	nsid = ioctl(ns->fd, NVME_IOCTL_ID);
+	if (nsid <= 0)
+		die("%s is no NVMe namespace", node);
+	ns->nsid = nsid;
+	ns->lba_shift = __builtin_ctzl(queue_limit(&st, node, "logical_block_size"));
+	ns->max_bytes = queue_limit(&st, node, "max_hw_sectors_kb") << 10;
+}
+
+void peer_nvme(struct io_uring_sqe *sqe, const struct peer_ns *ns, uint8_t opcode,
+	       uint64_t pos, const void *buf, size_t len)
+{
+	struct nvme_uring_cmd *cmd = (struct nvme_uring_cmd *)sqe->cmd;
+	uint64_t lba = pos >> ns->lba_shift;
+
+	memset(sqe, 0, 2 * sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = ns->fd;
+	sqe->cmd_op = NVME_URING_CMD_IO;
+	cmd->opcode = opcode;
+	cmd->nsid = ns->nsid;
+	cmd->addr = (uintptr_t)buf;
+	cmd->data_len = len;
+	cmd->cdw10 = (uint32_t)lba;
+	cmd->cdw11 = lba >> 32;
+	cmd->cdw12 = (len >> ns->lba_shift) - 1;
+}
+
+void peer_report(const struct peer_sums *s)
+{
+	printf("{\"received\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"written\":%" PRIu64
+	       ",\"sent\":%" PRIu64 ",\"copied\":%" PRIu64 "}\n",
+	       s->received, s->dropped, s->written, s->sent, s->copied);
+}
