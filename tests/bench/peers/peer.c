@@ -6,11 +6,13 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -154,6 +156,10 @@ void peer_ns_open(const char *node, int flags, struct peer_ns *ns)
 	ns->nsid = nsid;
 	ns->lba_shift = __builtin_ctzl(queue_limit(&st, node, "logical_block_size"));
 	ns->max_bytes = queue_limit(&st, node, "max_hw_sectors_kb") << 10;
+	ns->max_segs = queue_limit(&st, node, "max_segments");
+	/* without SGLs (a virtual boundary) pieces have to be whole pages */
+	ns->gather_mask = queue_limit(&st, node, "dma_alignment") |
+			  queue_limit(&st, node, "virt_boundary_mask");
 }
 
 void peer_nvme(struct io_uring_sqe *sqe, const struct peer_ns *ns, uint8_t opcode,
@@ -175,9 +181,89 @@ void peer_nvme(struct io_uring_sqe *sqe, const struct peer_ns *ns, uint8_t opcod
 	cmd->cdw12 = (len >> ns->lba_shift) - 1;
 }
 
+void *peer_alloc(size_t len)
+{
+	void *mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+
+	if (mem == MAP_FAILED)
+		die("no memory of %zu bytes: %m", len);
+	/* fewer, larger pages where the machine has them */
+	madvise(mem, len, MADV_HUGEPAGE);
+	if (madvise(mem, len, MADV_POPULATE_WRITE))
+		die("no memory of %zu bytes: %m", len);
+	return mem;
+}
+
+static unsigned int rq_entries(size_t len)
+{
+	unsigned int nr = 1;
+
+	/* more than there are buffers: one may be received in several pieces */
+	while (nr < 2 * (len >> 12) && nr < 32768)
+		nr <<= 1;
+	return nr;
+}
+
+size_t peer_zcrx_rq_bytes(size_t len)
+{
+	return rq_entries(len) * sizeof(struct io_uring_zcrx_rqe) + 4096;
+}
+
+void peer_zcrx_register(struct io_uring *ring, const struct peer_opts *o, void *area,
+			size_t len, void *rq_mem, struct peer_zcrx *z)
+{
+	struct io_uring_zcrx_area_reg area_reg = { .addr = (uintptr_t)area, .len = len };
+	struct io_uring_region_desc region = {
+		.user_addr = (uintptr_t)rq_mem,
+		.size = peer_zcrx_rq_bytes(len),
+		.flags = IORING_MEM_REGION_TYPE_USER,
+	};
+	struct io_uring_zcrx_ifq_reg reg = {
+		.if_rxq = o->queue,
+		.rq_entries = rq_entries(len),
+		.area_ptr = (uintptr_t)&area_reg,
+		.region_ptr = (uintptr_t)&region,
+	};
+	char *mem = rq_mem;
+	int ret;
+
+	if (!o->dev)
+		die("--dev is needed");
+	reg.if_idx = if_nametoindex(o->dev);
+	if (!reg.if_idx)
+		die("no network device '%s': %m", o->dev);
+	ret = io_uring_register_ifq(ring, &reg);
+	if (ret)
+		die("no zero-copy receive from %s queue %u: %s; it needs CAP_NET_ADMIN, "
+		    "ethtool -G %s tcp-data-split on and a queue that is free",
+		    o->dev, o->queue, strerror(-ret), o->dev);
+	*z = (struct peer_zcrx) {
+		.area = area, .len = len, .token = area_reg.rq_area_token,
+		.id = reg.zcrx_id, .ring = ring,
+		.rq = {
+			.khead = (void *)(mem + reg.offsets.head),
+			.ktail = (void *)(mem + reg.offsets.tail),
+			.rqes = (void *)(mem + reg.offsets.rqes),
+			.ring_entries = reg.rq_entries,
+			.ring_ptr = rq_mem,
+		},
+	};
+}
+
+void peer_zcrx_flush(struct peer_zcrx *z)
+{
+	struct zcrx_ctrl ctrl = { .zcrx_id = z->id, .op = ZCRX_CTRL_FLUSH_RQ };
+	int ret;
+
+	peer_zcrx_publish(z);
+	ret = io_uring_register_zcrx_ctrl(z->ring, &ctrl);
+	if (ret)
+		die("cannot flush the refill ring: %s", strerror(-ret));
+}
+
 void peer_report(const struct peer_sums *s)
 {
 	printf("{\"received\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"written\":%" PRIu64
-	       ",\"sent\":%" PRIu64 ",\"copied\":%" PRIu64 "}\n",
-	       s->received, s->dropped, s->written, s->sent, s->copied);
+	       ",\"sent\":%" PRIu64 ",\"copied\":%" PRIu64 ",\"commands\":%" PRIu64 "}\n",
+	       s->received, s->dropped, s->written, s->sent, s->copied, s->commands);
 }

@@ -30,11 +30,14 @@ struct peer_ns {
 	uint32_t	nsid;
 	unsigned int	lba_shift;	/* log2 of the block's size */
 	unsigned int	max_bytes;	/* of one command (max_hw_sectors) */
+	unsigned int	max_segs;	/* pieces of memory of one command (max_segments) */
+	unsigned int	gather_mask;	/* what each piece has to be aligned to, minus 1 */
 };
 
 struct peer_sums {
 	uint64_t received, dropped, written, sent;	/* bytes; written without padding */
 	uint64_t copied;				/* by the peer itself */
+	uint64_t commands;				/* to the SSD, or calls that make them */
 };
 
 void die(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
@@ -63,6 +66,68 @@ static inline bool peer_drops(const struct peer_opts *o, const void *record, siz
 	return o->drop_len && len >= o->drop_len &&
 	       !__builtin_memcmp(record, o->drop, o->drop_len);
 }
+
+/* Zero-copy receive, see Documentation/networking/iou-zcrx.rst in the kernel tree */
+struct peer_zcrx {
+	char		*area;
+	size_t		len;
+	uint64_t	token;		/* for entries of the refill ring */
+	uint32_t	id;
+	struct io_uring *ring;
+	struct io_uring_zcrx_rq rq;
+};
+
+/* peer_zcrx_rq_bytes - how much memory the refill ring of an area of @len needs */
+size_t peer_zcrx_rq_bytes(size_t len);
+
+/*
+ * peer_zcrx_register - receive from the port's queue into @area. Before anybody
+ * connects: what comes earlier is copied by the kernel.
+ */
+void peer_zcrx_register(struct io_uring *ring, const struct peer_opts *o, void *area,
+			size_t len, void *rq_mem, struct peer_zcrx *z);
+
+/* peer_zcrx_flush - have the kernel take the entries out of a refill ring that is full */
+void peer_zcrx_flush(struct peer_zcrx *z);
+
+/* peer_zcrx_arm - an SQE that receives up to @len bytes (0: until the end), many CQEs */
+static inline void peer_zcrx_arm(struct io_uring_sqe *sqe, const struct peer_zcrx *z,
+				 int fixed_file, unsigned int len)
+{
+	io_uring_prep_rw(IORING_OP_RECV_ZC, sqe, fixed_file, NULL, len, 0);
+	sqe->flags |= IOSQE_FIXED_FILE;
+	sqe->ioprio |= IORING_RECV_MULTISHOT;
+	sqe->zcrx_ifq_idx = z->id;
+}
+
+/* peer_zcrx_off - where in the area the data of a CQE lie */
+static inline uint64_t peer_zcrx_off(const struct io_uring_cqe *cqe)
+{
+	const struct io_uring_zcrx_cqe *rcqe = (const void *)(cqe + 1);
+
+	return rcqe->off & ~IORING_ZCRX_AREA_MASK;
+}
+
+/* peer_zcrx_put - hand a buffer back; the kernel sees it after peer_zcrx_publish() */
+static inline void peer_zcrx_put(struct peer_zcrx *z, uint64_t off, unsigned int len)
+{
+	struct io_uring_zcrx_rq *rq = &z->rq;
+	struct io_uring_zcrx_rqe *rqe;
+
+	if (rq->rq_tail - IO_URING_READ_ONCE(*rq->khead) == rq->ring_entries)
+		peer_zcrx_flush(z);
+	rqe = &rq->rqes[rq->rq_tail++ & (rq->ring_entries - 1)];
+	rqe->off = off | z->token;
+	rqe->len = len;
+}
+
+static inline void peer_zcrx_publish(struct peer_zcrx *z)
+{
+	io_uring_smp_store_release(z->rq.ktail, z->rq.rq_tail);
+}
+
+/* peer_alloc - @len bytes of zeros on pages of their own, large ones if there are any */
+void *peer_alloc(size_t len);
 
 /* peer_report - the sums on standard output, as a line of JSON */
 void peer_report(const struct peer_sums *s);
