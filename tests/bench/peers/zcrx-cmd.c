@@ -11,7 +11,9 @@
  * submits all commands, waits and reaps; buffers are handed back in batches. Kept
  * records are merged to commands of up to 128 KiB by the vectored command
  * (NVME_URING_CMD_IO_VEC with a fixed buffer), a plain one where they lie in one
- * piece. A smaller command is made when few are in flight.
+ * piece. A smaller command is made when few are in flight. Counted in instructions of
+ * this process (QEMU's icount), that takes two thirds of one command for each record;
+ * between 32 and 256 KiB no difference was to be seen.
  *
  * What the SSD cannot take as it lies (pieces that are not aligned to 4 bytes, without
  * SGLs those that are not whole pages) is copied into pages of the same fixed
