@@ -168,6 +168,7 @@ $(BUILD)/tests/bench/peers/%: tests/bench/peers/%.c $(BUILD)/tests/bench/peers/p
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/tests/bench/peers/peer.o $(LDFLAGS) -luring -lbpf -lxdp -o $@
 
+$(BUILD)/tests/bench/peers/zcrx-bpf.bpf.o: tests/bench/peers/zcrx-bpf.h tests/bench/peers/gather.h
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 	$(call say,CLANG,$@)
 	$(Q)mkdir -p $(@D)

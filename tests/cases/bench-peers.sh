@@ -20,6 +20,11 @@ runs=(
 	zcrx-cmd,1500,4096,$drop
 	zcrx-cmd,9000,4096,$drop,--depth=4
 	zcrx-cmd,1500,333,$drop,--buffers=1M
+	zcrx-bpf,4148,4096
+	zcrx-bpf,4148,4096,$drop
+	zcrx-bpf,1500,4096,$drop
+	zcrx-bpf,9000,1000,$drop,--depth=4
+	zcrx-bpf,1500,333,$drop,--buffers=1M
 )
 if [ $# -gt 0 ]; then
 	runs=("$@")

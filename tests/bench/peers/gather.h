@@ -28,7 +28,7 @@
 #define GATHER_SEGS	128
 #define GATHER_HEAD	64		/* the longest prefix */
 #define GATHER_NONE	0xffffffffU
-#define GATHER_BYTES	(128 << 10)	/* of a command; larger ones were not faster */
+#define GATHER_BYTES	(128 << 10)	/* of a command; see zcrx-cmd.c */
 
 struct gather_vec {			/* struct iovec */
 	__u64	base;
@@ -42,6 +42,7 @@ struct gather_cmd {
 	__u32	holds;			/* pages, which are as many segments */
 	__u32	pad;
 	struct gather_vec vec[GATHER_SEGS];
+	__u16	page[GATHER_SEGS];	/* that it holds */
 };
 
 struct gather {
@@ -53,6 +54,9 @@ struct gather {
 	__u32	max_bytes, max_segs;	/* of a command */
 	__u32	record, drop_len;
 	__u8	drop[GATHER_HEAD];
+
+	/* what has arrived and was not looked at yet */
+	__u32	frag_off, frag_len;
 
 	/* the record that is being received */
 	__u32	rec_pos;		/* bytes of it that were seen */
@@ -132,6 +136,12 @@ static inline void gather_hold(struct gather *g, __u32 page)
 		g->held++;
 }
 
+static inline void gather_cmd_hold(struct gather *g, struct gather_cmd *c, __u32 page)
+{
+	gather_hold(g, page);
+	c->page[c->holds++] = page;
+}
+
 /* gather_close - the command that is gathered is complete */
 static inline void gather_close(struct gather *g)
 {
@@ -163,14 +173,11 @@ static inline void gather_piece(struct gather *g, struct gather_cmd *c, uint64_t
 
 	if (c->nr && v->base + v->len == addr) {
 		v->len += len;
-		if (!(off % GATHER_PAGE)) {
-			gather_hold(g, off / GATHER_PAGE);
-			c->holds++;
-		}
+		if (!(off % GATHER_PAGE))
+			gather_cmd_hold(g, c, off / GATHER_PAGE);
 	} else {
 		c->vec[c->nr++] = (struct gather_vec) { addr, len };
-		gather_hold(g, off / GATHER_PAGE);
-		c->holds++;
+		gather_cmd_hold(g, c, off / GATHER_PAGE);
 	}
 	c->bytes += len;
 	g->kept += len;
@@ -250,20 +257,16 @@ next:
 	}
 }
 
-/* gather_fragment - @len bytes of the stream have arrived at @off of the area */
-static inline void gather_fragment(struct gather *g, struct peer_zcrx *z, uint64_t off, __u32 len)
+/* gather_records - look at what has arrived */
+static inline void gather_records(struct gather *g, struct peer_zcrx *z)
 {
 	const char *data = (char *)(uintptr_t)g->base;
-	__u32 page = off / GATHER_PAGE;
 
-	gather_hold(g, page);
-	g->pieces[page]++;
-	g->received += len;
-	while (len) {
-		__u32 n = g->record - g->rec_pos;
+	while (g->frag_len) {
+		__u32 n = g->record - g->rec_pos, off = g->frag_off;
 
-		if (n > len)
-			n = len;
+		if (n > g->frag_len)
+			n = g->frag_len;
 		if (g->rec_pos < g->drop_len) {
 			__u32 part = g->drop_len - g->rec_pos;
 
@@ -294,12 +297,25 @@ static inline void gather_fragment(struct gather *g, struct peer_zcrx *z, uint64
 		else
 			g->dropped += n;
 next:
-		off += n;
-		len -= n;
+		g->frag_off += n;
+		g->frag_len -= n;
 		g->rec_pos += n;
 		if (g->rec_pos == g->record)
 			g->rec_pos = 0;
 	}
+}
+
+/* gather_fragment - @len bytes of the stream have arrived at @off of the area */
+static inline void gather_fragment(struct gather *g, struct peer_zcrx *z, uint64_t off, __u32 len)
+{
+	__u32 page = off / GATHER_PAGE;
+
+	gather_hold(g, page);
+	g->pieces[page]++;
+	g->received += len;
+	g->frag_off = off;
+	g->frag_len = len;
+	gather_records(g, z);
 	gather_put(g, z, page);
 }
 
@@ -351,13 +367,8 @@ static inline void gather_done(struct gather *g, struct peer_zcrx *z, __u32 nr)
 {
 	struct gather_cmd *c = &g->cmds[nr];
 
-	for (__u32 i = 0; i < c->nr; i++) {
-		uint64_t off = c->vec[i].base - g->base;
-		__u32 last = (off + c->vec[i].len - 1) / GATHER_PAGE;
-
-		for (__u32 page = off / GATHER_PAGE; page <= last; page++)
-			gather_put(g, z, page);
-	}
+	for (__u32 i = 0; i < c->holds; i++)
+		gather_put(g, z, c->page[i]);
 	g->free_cmds[g->nr_free_cmds++] = nr;
 	g->inflight--;
 }
