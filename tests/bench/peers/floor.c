@@ -2,7 +2,9 @@
 /*
  * floor: what the network alone costs. Zero-copy receive by io_uring, each buffer
  * handed back at once, in batches; nobody looks at the data and nothing is written.
- * What another peer needs beyond this is its own.
+ * What another peer that receives by zero copy needs beyond this is its own. It is no
+ * floor for the others on netdevsim: where the NIC's DMA is a memcpy() in the driver,
+ * that is part of this, and ordinary receive there has none.
  */
 #include "peer.h"
 
