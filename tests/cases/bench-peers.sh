@@ -25,6 +25,13 @@ runs=(
 	zcrx-bpf,1500,4096,$drop
 	zcrx-bpf,9000,1000,$drop,--depth=4
 	zcrx-bpf,1500,333,$drop,--buffers=1M
+	splice,4148,4096
+)
+# segments of 1449 bytes: what the SSD can take as it lies is rare
+runs+=(
+	zcrx-cmd,1501,4096,$drop
+	zcrx-bpf,1501,4096,$drop
+	splice,1501,4096
 )
 if [ $# -gt 0 ]; then
 	runs=("$@")
