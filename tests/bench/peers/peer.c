@@ -120,6 +120,21 @@ int peer_accept(const struct peer_opts *o)
 	return sock;
 }
 
+void *peer_memory(size_t size)
+{
+	const size_t huge = 2 << 20;
+	char *p;
+
+	size = (size + huge - 1) & ~(huge - 1);
+	p = mmap(NULL, size + huge, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	if (p == MAP_FAILED)
+		die("cannot allocate %zu bytes: %m", size);
+	p = (char *)(((uintptr_t)p + huge - 1) & ~(huge - 1));
+	/* without it, small pages do as well */
+	madvise(p, size, MADV_HUGEPAGE);
+	return memset(p, 0, size);
+}
+
 static unsigned long queue_limit(const struct stat *st, const char *node, const char *name)
 {
 	const char *base = strrchr(node, '/');

@@ -51,6 +51,9 @@ void peer_options(int argc, char **argv, struct peer_opts *o);
  */
 int peer_accept(const struct peer_opts *o);
 
+/* peer_memory - for data: zeroes, in huge pages where there are any */
+void *peer_memory(size_t size);
+
 /* peer_ns_open - open the node with @flags (O_RDWR | O_DIRECT, say) */
 void peer_ns_open(const char *node, int flags, struct peer_ns *ns);
 
