@@ -120,6 +120,15 @@ int peer_accept(const struct peer_opts *o)
 	return sock;
 }
 
+void peer_finish(int sock)
+{
+	char c;
+
+	if (shutdown(sock, SHUT_WR) || recv(sock, &c, 1, 0) < 0)
+		die("the client did not take all: %m");
+	close(sock);
+}
+
 void *peer_memory(size_t size)
 {
 	const size_t huge = 2 << 20;

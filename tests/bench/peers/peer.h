@@ -36,7 +36,7 @@ struct peer_ns {
 
 struct peer_sums {
 	uint64_t received, dropped, written, sent;	/* bytes; written without padding */
-	uint64_t copied;				/* by the peer itself */
+	uint64_t copied;				/* by the peer, or by its SEND_ZC */
 	uint64_t commands;				/* to the SSD, or calls that make them */
 };
 
@@ -50,6 +50,9 @@ void peer_options(int argc, char **argv, struct peer_opts *o);
  * connection.  Returns a blocking socket of the caller's.
  */
 int peer_accept(const struct peer_opts *o);
+
+/* peer_finish - send the end of the stream, wait until the client has closed, close */
+void peer_finish(int sock);
 
 /* peer_memory - for data: zeroes, in huge pages where there are any */
 void *peer_memory(size_t size);
