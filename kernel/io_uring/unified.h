@@ -104,6 +104,7 @@ struct io_unified_xfer {
 	bool				sending; /* more of it is to be sent */
 	bool				to_sock; /* by a socket's worker */
 	bool				copied;	/* by somebody on the way */
+	bool				misfit;	/* one of its records is, by itself */
 	struct delayed_work		delay;
 
 	struct bio_vec			meta[IO_UNIFIED_MAX_META];

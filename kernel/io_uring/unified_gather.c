@@ -75,6 +75,7 @@ static int io_unified_cut_tail(struct io_unified_stream *s,
 	struct io_unified_region *r = s->region;
 	u32 keep = round_down(x->frags.len, s->dev->ns.lba_size);
 	struct io_unified_xfer *tail;
+	int ret = 0;
 
 	if (keep == x->frags.len)
 		return 0;
@@ -89,8 +90,9 @@ static int io_unified_cut_tail(struct io_unified_stream *s,
 	io_unified_frags_split(r, &tail->frags, &x->frags, keep);
 	s->open = tail;
 	if (tail->frags.nr > IO_UNIFIED_MAX_TAIL)
-		return io_unified_compact(tail, 0);
-	return 0;
+		ret = io_unified_compact(tail, 0);
+	tail->misfit = io_unified_misfit(s->dev, &tail->frags);
+	return ret;
 }
 
 /* What fits into the @room blocks that are left is written, the rest is lost */
@@ -115,6 +117,14 @@ static int io_unified_cut_end(struct io_unified_stream *s,
 	return 0;
 }
 
+/* Records that fit one by one fit together, unless there are too many or gaps */
+static bool io_unified_fits(const struct io_unified_dev *dev,
+			    const struct io_unified_xfer *x)
+{
+	return !x->misfit && !x->pad && !dev->gap_mask &&
+	       x->frags.nr <= dev->max_frags;
+}
+
 /* Make a write command of @x, which ends with a block */
 static int io_unified_ready(struct io_unified_stream *s,
 			    struct io_unified_xfer *x)
@@ -130,7 +140,7 @@ static int io_unified_ready(struct io_unified_stream *s,
 			return ret;
 	}
 	x->buf.len = x->frags.len - x->pad;
-	if (io_unified_misfit(dev, &x->frags)) {
+	if (!io_unified_fits(dev, x) && io_unified_misfit(dev, &x->frags)) {
 		ret = io_unified_compact(x, x->pad);
 		if (ret)
 			return ret;
@@ -182,6 +192,7 @@ void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec)
 	struct io_unified_region *r = s->region;
 	const struct io_unified_dev *dev = s->dev;
 	struct io_unified_xfer *x = s->open;
+	bool misfit = io_unified_misfit(dev, &rec->frags);
 	u32 lba_mask = dev->ns.lba_size - 1;
 
 	if (s->error)
@@ -189,9 +200,7 @@ void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec)
 	/* what must be copied and what need not be go into different commands */
 	if (x && (x->frags.nr + rec->frags.nr >= dev->max_frags ||
 		  x->frags.len + rec->frags.len > dev->max_len ||
-		  (!(x->frags.len & lba_mask) &&
-		   io_unified_misfit(dev, &x->frags) !=
-		   io_unified_misfit(dev, &rec->frags)))) {
+		  (!(x->frags.len & lba_mask) && x->misfit != misfit))) {
 		if (io_unified_close(s) || s->error)
 			return;
 		x = s->open;
@@ -207,6 +216,7 @@ void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec)
 		x->buf.stream_off = rec->buf.stream_off;
 		s->open = x;
 	}
+	x->misfit |= misfit;
 	x->nr_recs++;
 	rec->nr_recs = 0;
 	io_unified_frags_move(r, &x->frags, &rec->frags, 0);

@@ -183,6 +183,7 @@ static struct io_unified_xfer *__io_unified_get_xfer(struct io_unified_region *r
 	x->sending = false;
 	x->to_sock = false;
 	x->copied = false;
+	x->misfit = false;
 	x->status = 0;
 	x->result = 0;
 	x->buf_offset = 0;
