@@ -169,6 +169,7 @@ struct io_unified_region {
 	atomic_t			*holds;		/* pieces in each buffer */
 	unsigned long			*queued;	/* buffers in the refill queue */
 	u32				*refill;
+	u32				refill_mask;
 	u32				refill_head;	/* under ->lock, as the tail */
 	u32				refill_tail;
 	atomic_t			nr_held;
@@ -233,7 +234,9 @@ struct io_unified_stream {
 	struct io_unified_xfer	*rec;	/* being received */
 	struct io_unified_xfer	*open;	/* being gathered */
 	struct list_head	ready;	/* commands to be issued */
-	u32			held_buf;
+	u32			cur_buf;	/* zcrx looks at it */
+	u32			held_buf;	/* cur_buf, if it must be held */
+	u32			uncounted;	/* records, not in the statistics yet */
 
 	/* under region->lock */
 	u32			nr_inflight;
@@ -261,6 +264,17 @@ static inline void io_unified_count_add(struct io_unified_region *r,
 {
 	io_unified_stat_add(r, &count->bufs, bufs);
 	io_unified_stat_add(r, &count->bytes, bytes);
+}
+
+/* Count the records that have been received since this was called last */
+static inline void io_unified_count_recs(struct io_unified_stream *s)
+{
+	struct io_unified_region *r = s->region;
+
+	lockdep_assert_held(&r->lock);
+	io_unified_stat_add(r, &r->stats.rx.bufs, s->uncounted);
+	io_unified_stat_add(r, &r->stats.in_flight.bufs, s->uncounted);
+	s->uncounted = 0;
 }
 
 /* programs see the region as something opaque */
@@ -361,6 +375,7 @@ void io_unified_account_end(struct io_unified_region *r,
 			    struct io_unified_count *count,
 			    struct io_unified_xfer *x);
 void io_unified_discard(struct io_unified_stream *s, struct io_unified_xfer *x);
+void io_unified_keep_current(struct io_unified_stream *s);
 int io_unified_close(struct io_unified_stream *s);
 void io_unified_close_last(struct io_unified_stream *s);
 void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec);

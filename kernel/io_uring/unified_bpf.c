@@ -54,9 +54,9 @@ static void io_unified_bad_answer(struct io_unified_stage *st, const char *func,
 	io_unified_eject(st, IO_UNIFIED_EXIT_ERROR, -EINVAL, reason);
 }
 
-/* Ask the stages about @x */
-int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
-		   enum io_unified_hook hook)
+static __always_inline int __io_unified_run(struct io_unified_region *r,
+					    struct io_unified_xfer *x,
+					    enum io_unified_hook hook)
 {
 	const struct io_unified_chain *chain;
 	int verdict = IO_UNIFIED_NEXT;
@@ -82,6 +82,15 @@ int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
 					      "rx" : "tx", verdict);
 	}
 	return verdict;
+}
+
+/* Ask the stages about @x */
+int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
+		   enum io_unified_hook hook)
+{
+	if (hook == IO_UNIFIED_HOOK_RX)
+		return __io_unified_run(r, x, IO_UNIFIED_HOOK_RX);
+	return __io_unified_run(r, x, IO_UNIFIED_HOOK_TX);
 }
 
 /* Where does @x go?  0, or -errno */

@@ -33,7 +33,7 @@ void io_unified_unhold(struct io_unified_region *r, u32 buf)
 	if (!io_unified_is_buf(buf) || !atomic_dec_and_test(&r->holds[buf]))
 		return;
 	if (!__test_and_set_bit(buf, r->queued))
-		r->refill[r->refill_tail++ & (roundup_pow_of_two(r->nr_bufs) - 1)] = buf;
+		r->refill[r->refill_tail++ & r->refill_mask] = buf;
 }
 
 static u32 io_unified_pop_refill(struct io_unified_region *r, u32 *bufs, u32 nr)
@@ -43,8 +43,7 @@ static u32 io_unified_pop_refill(struct io_unified_region *r, u32 *bufs, u32 nr)
 	guard(spinlock_irqsave)(&r->lock);
 	nr = min(nr, r->refill_tail - r->refill_head);
 	for (i = 0; i < nr; i++) {
-		bufs[i] = r->refill[r->refill_head++ &
-				    (roundup_pow_of_two(r->nr_bufs) - 1)];
+		bufs[i] = r->refill[r->refill_head++ & r->refill_mask];
 		__clear_bit(bufs[i], r->queued);
 	}
 	return nr;
@@ -131,22 +130,24 @@ void io_unified_frag_add(struct io_unified_region *r,
 	io_unified_frag_push(frags, bv, buf);
 }
 
-/* Append all of @from, with its holds, to @to, which has room */
+/* Append @from from its piece @i on, with its holds, to @to, which has room */
 void io_unified_frags_move(struct io_unified_region *r,
 			   struct io_unified_frags *to,
-			   struct io_unified_frags *from, u32 first)
+			   struct io_unified_frags *from, u32 i)
 {
-	u32 i;
+	u32 first = i;
 
-	for (i = first; i < from->nr; i++) {
-		from->len -= from->bv[i].bv_len;
-		if (!io_unified_frag_merge(to, &from->bv[i], from->buf[i])) {
-			io_unified_frag_push(to, &from->bv[i], from->buf[i]);
-			continue;
-		}
+	if (i < from->nr &&
+	    io_unified_frag_merge(to, &from->bv[i], from->buf[i])) {
 		/* never the last hold, the piece before it has one too */
 		atomic_dec(&r->holds[from->buf[i]]);
 		atomic_dec(&r->nr_held);
+		from->len -= from->bv[i++].bv_len;
+	}
+	/* pieces of the same buffer that lie side by side are one already */
+	for (; i < from->nr; i++) {
+		from->len -= from->bv[i].bv_len;
+		io_unified_frag_push(to, &from->bv[i], from->buf[i]);
 	}
 	from->nr = first;
 }

@@ -34,8 +34,11 @@ void io_unified_discard(struct io_unified_stream *s, struct io_unified_xfer *x)
 {
 	struct io_unified_region *r = s->region;
 
-	scoped_guard(spinlock_irqsave, &r->lock)
+	io_unified_keep_current(s);
+	scoped_guard(spinlock_irqsave, &r->lock) {
+		io_unified_count_recs(s);
 		io_unified_account_end(r, &r->stats.failed, x);
+	}
 	io_unified_put_xfer(x);
 }
 
@@ -89,8 +92,10 @@ static int io_unified_cut_tail(struct io_unified_stream *s,
 	x->nr_recs--;
 	io_unified_frags_split(r, &tail->frags, &x->frags, keep);
 	s->open = tail;
-	if (tail->frags.nr > IO_UNIFIED_MAX_TAIL)
+	if (tail->frags.nr > IO_UNIFIED_MAX_TAIL) {
+		io_unified_keep_current(s);
 		ret = io_unified_compact(tail, 0);
+	}
 	tail->misfit = io_unified_misfit(s->dev, &tail->frags);
 	return ret;
 }
@@ -141,6 +146,7 @@ static int io_unified_ready(struct io_unified_stream *s,
 	}
 	x->buf.len = x->frags.len - x->pad;
 	if (!io_unified_fits(dev, x) && io_unified_misfit(dev, &x->frags)) {
+		io_unified_keep_current(s);
 		ret = io_unified_compact(x, x->pad);
 		if (ret)
 			return ret;

@@ -55,6 +55,31 @@ bool io_unified_in_area(const struct io_unified_frags *frags)
 	return true;
 }
 
+/*
+ * The buffer that zcrx is looking at has to be held until it looks at another
+ * one, if some of it may be let go before: zcrx takes its own reference only
+ * after io_unified_rx().
+ */
+void io_unified_keep_current(struct io_unified_stream *s)
+{
+	if (s->held_buf == s->cur_buf)
+		return;
+	io_unified_hold(s->region, s->cur_buf);
+	s->held_buf = s->cur_buf;
+}
+
+/* zcrx has taken its reference, and looks at @buf */
+static void io_unified_set_current(struct io_unified_stream *s, u32 buf)
+{
+	lockdep_assert_held(&s->region->lock);
+
+	if (s->held_buf != buf && s->held_buf != IO_UNIFIED_BUF_NONE) {
+		io_unified_unhold(s->region, s->held_buf);
+		s->held_buf = IO_UNIFIED_BUF_NONE;
+	}
+	s->cur_buf = buf;
+}
+
 /* To the application, or a socket: the stream goes on with another transfer */
 static int io_unified_give(struct io_unified_stream *s,
 			   struct io_unified_xfer *rec, int verdict)
@@ -64,6 +89,9 @@ static int io_unified_give(struct io_unified_stream *s,
 
 	if (verdict == IO_UNIFIED_PASS && !io_unified_in_area(&rec->frags))
 		return -EOPNOTSUPP;
+	io_unified_keep_current(s);
+	scoped_guard(spinlock_irqsave, &s->region->lock)
+		io_unified_count_recs(s);
 	next = io_unified_get_xfer(s->region);
 	if (!next) {
 		WRITE_ONCE(s->error, -ENOMEM);
@@ -110,11 +138,7 @@ static void io_unified_record(struct io_unified_stream *s)
 	rec->buf.stream = s->nr;
 	rec->stream = s;
 	rec->nr_recs = 1;
-	scoped_guard(spinlock_irqsave, &r->lock) {
-		io_unified_count_add(r, &r->stats.rx, 1, 0);
-		io_unified_count_add(r, &r->stats.in_flight, 1, 0);
-	}
-
+	s->uncounted++;
 	if (s->bpf)
 		verdict = io_unified_run(r, rec, IO_UNIFIED_HOOK_RX);
 	trace_io_unified_rx(r->ctx, &rec->buf, verdict);
@@ -123,33 +147,17 @@ static void io_unified_record(struct io_unified_stream *s)
 	/* it went on to somebody else, or the gather has taken all of it */
 	if (s->rec != rec || !rec->frags.nr)
 		return;
+	io_unified_keep_current(s);
 	guard(spinlock_irqsave)(&r->lock);
+	io_unified_count_recs(s);
 	if (ret && !s->error)
 		io_unified_stat_add(r, &r->stats.stage_errors, 1);
 	io_unified_account_end(r, s->error ? &r->stats.failed : &r->stats.dropped,
 			       rec);
 }
 
-/*
- * The buffer that zcrx is looking at is held until it looks at another: zcrx
- * takes its own reference only after io_unified_rx().
- */
-static void io_unified_hold_current(struct io_unified_stream *s, u32 buf)
-{
-	struct io_unified_region *r = s->region;
-
-	if (s->held_buf == buf)
-		return;
-	if (buf != IO_UNIFIED_BUF_NONE)
-		io_unified_hold(r, buf);
-	if (s->held_buf != IO_UNIFIED_BUF_NONE) {
-		guard(spinlock_irqsave)(&r->lock);
-		io_unified_unhold(r, s->held_buf);
-	}
-	s->held_buf = buf;
-}
-
-static bool io_unified_rx_begin(struct io_unified_stream *s, u32 len, bool copied)
+static bool io_unified_rx_begin(struct io_unified_stream *s, u32 buf, u32 len,
+				bool copied)
 {
 	struct io_unified_region *r = s->region;
 	u32 need = IO_UNIFIED_RX_RESERVE;
@@ -166,8 +174,10 @@ static bool io_unified_rx_begin(struct io_unified_stream *s, u32 len, bool copie
 		io_unified_stat_add(r, &r->stats.rx_stalls, 1);
 		return false;
 	}
-	io_unified_count_add(r, &r->stats.rx, 0, len);
-	io_unified_count_add(r, &r->stats.in_flight, 0, len);
+	io_unified_set_current(s, buf);
+	io_unified_count_recs(s);
+	io_unified_stat_add(r, &r->stats.rx.bytes, len);
+	io_unified_stat_add(r, &r->stats.in_flight.bytes, len);
 	if (copied)
 		io_unified_stat_add(r, &r->stats.copied_bytes, len);
 	return true;
@@ -187,9 +197,12 @@ static void io_unified_lose(struct io_unified_region *r, u32 len)
  */
 static void io_unified_shorten(struct io_unified_stream *s)
 {
-	if (!s->dev)
+	if (!s->dev) {
 		io_unified_record(s);
-	else if (io_unified_compact(s->rec, 0))
+		return;
+	}
+	io_unified_keep_current(s);
+	if (io_unified_compact(s->rec, 0))
 		WRITE_ONCE(s->error, -ENOMEM);
 }
 
@@ -208,9 +221,8 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 
 	off += (u64)buf << r->buf_shift;
 	/* zcrx copied what the NIC did not place into the area by itself */
-	if (!io_unified_rx_begin(s, len, !niov->desc.pp))
+	if (!io_unified_rx_begin(s, buf, len, !niov->desc.pp))
 		return false;
-	io_unified_hold_current(s, buf);
 
 	while (len) {
 		struct io_unified_frags *frags = &s->rec->frags;
@@ -254,6 +266,7 @@ struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 	}
 	s->region = r;
 	s->sk = sk;
+	s->cur_buf = IO_UNIFIED_BUF_NONE;
 	s->held_buf = IO_UNIFIED_BUF_NONE;
 	INIT_LIST_HEAD(&s->ready);
 	scoped_guard(spinlock_irqsave, &r->lock) {
@@ -264,12 +277,20 @@ struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 	return s;
 }
 
+/* zcrx is not looking any more */
+static void io_unified_rx_end(struct io_unified_stream *s)
+{
+	guard(spinlock_irqsave)(&s->region->lock);
+	io_unified_set_current(s, IO_UNIFIED_BUF_NONE);
+	io_unified_count_recs(s);
+}
+
 /* Send what has been gathered; at the end of the stream, all of it */
 static void io_unified_stream_flush(struct io_unified_stream *s)
 {
-	io_unified_hold_current(s, IO_UNIFIED_BUF_NONE);
 	if (s->eof && s->rec->frags.len)
 		io_unified_record(s);
+	io_unified_rx_end(s);
 	if (!s->dev)
 		return;
 	if (!s->error)
@@ -307,12 +328,10 @@ void io_unified_stream_free(struct io_unified_stream *s)
 	struct io_unified_xfer *x, *tmp;
 	bool last;
 
-	io_unified_hold_current(s, IO_UNIFIED_BUF_NONE);
+	io_unified_rx_end(s);
 	if (s->rec->frags.len) {
 		s->rec->nr_recs = 1;
-		guard(spinlock_irqsave)(&r->lock);
-		io_unified_count_add(r, &r->stats.rx, 1, 0);
-		io_unified_count_add(r, &r->stats.in_flight, 1, 0);
+		s->uncounted++;
 	}
 	io_unified_discard(s, s->rec);
 	if (s->open)

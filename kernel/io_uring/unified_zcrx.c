@@ -63,7 +63,8 @@ static int io_unified_alloc_bufs(struct io_unified_region *r)
 	r->high = r->nr_bufs / 2;
 	r->low = r->high / 2;
 	r->holds = kvzalloc_objs(*r->holds, r->nr_bufs, GFP_KERNEL_ACCOUNT);
-	r->refill = kvzalloc_objs(*r->refill, roundup_pow_of_two(r->nr_bufs),
+	r->refill_mask = roundup_pow_of_two(r->nr_bufs) - 1;
+	r->refill = kvzalloc_objs(*r->refill, r->refill_mask + 1,
 				  GFP_KERNEL_ACCOUNT);
 	r->queued = bitmap_zalloc(r->nr_bufs, GFP_KERNEL_ACCOUNT);
 	r->app_holds = kvzalloc_objs(*r->app_holds, r->nr_bufs,
