@@ -103,3 +103,68 @@ until_true 5 eval "tx $peers/sink $rx_ip $port >/dev/null 2>&1"
 wait $!
 refuses "it has\|has [0-9]" $peers/sendfile --nvme "$block" --bytes 1G
 refuses "cannot connect to $rx_ip port 1" tx $peers/sink $rx_ip 1
+
+# captures, of frames for somebody else, as on a mirror port
+ip netns del rx
+ip netns del tx
+echo 10 >/sys/bus/netdevsim/del_device
+echo 20 >/sys/bus/netdevsim/del_device
+. /sluice/tests/guest/capture-lib.sh
+namespaces
+pair_netdevsim
+tx ethtool -L "$PEER" combined 1
+tx ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:99 dev "$PEER"
+generic=$(node sluice3 1)
+capture() { # NAME COMMAND...
+	local name=$1
+	: >/tmp/capture.err
+	nsenter --net=/run/netns/rx "${@:2}" >/tmp/capture.json 2>/tmp/capture.err &
+	capture=$!
+	until_true 20 grep -q -e capturing -e "^File:" -e "^$(basename "$2"): " /tmp/capture.err
+	grep -q -e capturing -e "^File:" /tmp/capture.err || die "$name: $(cat /tmp/capture.err)"
+}
+end_capture() {
+	wait $capture || die "$(cat /tmp/capture.err)"
+	! grep lost /tmp/capture.err || die "lost frames"
+}
+# slots FIRST NR: of the namespace
+slots() { dd if="$(block "$generic")" iflag=direct bs=2048 skip="$1" count="$2" status=none; }
+has_slot() { [ "$(slots "$1" 1 | head -c 7)" = xsk-cmd ]; }
+
+# more frames than there is memory for, in portions
+capture xsk-cmd $peers/xsk-cmd --dev "$IF" --queue 0 --nvme "$generic" --buffers 2M 3000
+for portion in 1 2 3; do
+	says ".sent == 1000000" tx $peers/frames 192.0.2.9 $dport 1000 1000
+	until_true 20 has_slot $((1000 * portion - 1)) || die "frames got lost"
+done
+end_capture
+is ".written == 3000000 and .received == 3000000" /tmp/capture.json xsk-cmd
+no_trace
+slots 0 3000 >/out/xsk-cmd.slots
+blkdiscard -z "$(block "$generic")"
+# a command each, few of them, the smallest frames; ended by a signal
+capture xsk-cmd.1 $peers/xsk-cmd --dev "$IF" --queue 0 --nvme "$generic" --depth 4 5000 1
+says ".sent == 60000" tx $peers/frames 192.0.2.9 $dport 1000 60
+until_true 20 has_slot 999 || die "frames got lost"
+kill -INT $capture
+end_capture
+is ".written == 60000" /tmp/capture.json xsk-cmd
+slots 0 1000 >/out/xsk-cmd.1.slots
+refuses "no such interface" rx $peers/xsk-cmd --dev nothing --nvme "$generic" 1
+refuses "AF_XDP on queue 9" rx $peers/xsk-cmd --dev "$IF" --queue 9 --nvme "$generic" 1
+refuses "not within" tx $peers/frames 192.0.2.9 $dport 1 2000
+no_trace
+# ours of the same frames
+capture_start capture --queue 0 --nvme "$(disk 3)" --lba 20000 --blocks 20000 --count 1000
+tx $peers/frames 192.0.2.9 $dport 1000 1000 >/dev/null
+capture_wait
+# dumpcap, onto a file system
+mke2fs -q -t ext4 "$(disk 4)"
+mkdir /tmp/ext4
+mount "$(disk 4)" /tmp/ext4
+capture dumpcap dumpcap -i "$IF" -w /tmp/ext4/frames.pcapng -c 1000 -B 16 -q
+says ".sent == 1000000" tx $peers/frames 192.0.2.9 $dport 1000 1000
+end_capture
+umount /tmp/ext4
+mount -o ro "$(disk 4)" /tmp/ext4
+cp /tmp/ext4/frames.pcapng /out/dumpcap.pcapng
