@@ -33,7 +33,7 @@ int main(int argc, char **argv)
 	io_uring_register_ring_fd(&ring);
 	peer_zcrx_register(&ring, &o, peer_alloc(o.buffers), o.buffers,
 			   peer_alloc(peer_zcrx_rq_bytes(o.buffers)), &z);
-	sock = peer_accept(&o);
+	sock = peer_zcrx_lowat(peer_accept(&o), &o);
 	ret = io_uring_register_files(&ring, &sock, 1);
 	if (ret)
 		die("cannot register the socket: %s", strerror(-ret));

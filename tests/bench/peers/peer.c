@@ -274,6 +274,15 @@ void peer_zcrx_register(struct io_uring *ring, const struct peer_opts *o, void *
 	};
 }
 
+int peer_zcrx_lowat(int sock, const struct peer_opts *o)
+{
+	int lowat = o->buffers / 16 < 256 << 10 ? o->buffers / 16 : 256 << 10;
+
+	if (setsockopt(sock, SOL_SOCKET, SO_RCVLOWAT, &lowat, sizeof(lowat)))
+		die("no SO_RCVLOWAT of %d: %m", lowat);
+	return sock;
+}
+
 void peer_zcrx_flush(struct peer_zcrx *z)
 {
 	struct zcrx_ctrl ctrl = { .zcrx_id = z->id, .op = ZCRX_CTRL_FLUSH_RQ };

@@ -93,6 +93,12 @@ size_t peer_zcrx_rq_bytes(size_t len);
 void peer_zcrx_register(struct io_uring *ring, const struct peer_opts *o, void *area,
 			size_t len, void *rq_mem, struct peer_zcrx *z);
 
+/*
+ * peer_zcrx_lowat - wake up for 256 KiB and the end (SO_RCVLOWAT), not for each packet:
+ * fewer, larger batches; less if there are few buffers. Returns the socket.
+ */
+int peer_zcrx_lowat(int sock, const struct peer_opts *o);
+
 /* peer_zcrx_flush - have the kernel take the entries out of a refill ring that is full */
 void peer_zcrx_flush(struct peer_zcrx *z);
 

@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	struct iovec iov;
 	struct gather *g;
 	char *mem;
-	int ret;
+	int sock, ret;
 
 	peer_options(argc, argv, &o);
 	o.buffers &= ~4095UL;
@@ -167,8 +167,8 @@ int main(int argc, char **argv)
 	memcpy(cfg.write, sqe, sizeof(cfg.write));
 	attach(&cfg);
 
-	ret = io_uring_register_files(&ring, (int [2]) { [SOCK] = peer_accept(&o),
-							 [NVME] = ns.fd }, 2);
+	sock = peer_zcrx_lowat(peer_accept(&o), &o);
+	ret = io_uring_register_files(&ring, (int [2]) { [SOCK] = sock, [NVME] = ns.fd }, 2);
 	if (ret)
 		die("cannot register files: %s", strerror(-ret));
 	do {
