@@ -23,7 +23,7 @@ for run; do
 	case $peer in
 	zcrx-*) node=/dev/ng${node#/dev/nvme} ;;
 	esac
-	# what is not for one of them, it does not look at
+	# a peer ignores what it has no use for, as splice does --dev
 	nsenter --net=/run/netns/rx "$peers/$peer" --dev "$RX" --queue $queue --nvme "$node" \
 		--record-size "$record" ${options//,/ } >/out/report.$nr 2>/tmp/peer.err &
 	pid=$!
