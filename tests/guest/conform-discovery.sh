@@ -5,7 +5,15 @@
 bin=/sluice/build/vm/tests/conformance
 trace=/sys/kernel/tracing
 
-"$bin/discovery" /dev/nvme0n1 || exit
+# the numbers in their names are those of no controller
+for dir in /sys/block/nvme*; do
+	case $(cat "$dir/device/serial") in
+	sluice0*) node=/dev/${dir##*/} ;;
+	sluice1*) slow=/dev/${dir##*/} ;;
+	esac
+done
+nic 1500 on
+rx "$bin/discovery" "$node" "$slow" "$RX" $queue $rx_ip $port /run/netns/tx || exit
 
 echo 1 >$trace/events/io_unified/enable || die "no tracepoints"
 traced() { # EVENT REGEX...: is there a line of the event with all of these?
@@ -19,15 +27,15 @@ traced() { # EVENT REGEX...: is there a line of the event with all of these?
 	[ -n "$lines" ] || die "io_unified_$event did not fire"
 	echo "ok - tracepoint io_unified_$event"
 }
-"$bin/discovery" /dev/nvme0n1 work || die "nothing to trace"
+"$bin/discovery" "$node" work || die "nothing to trace"
 traced register 'sq 64, cq 64, data 65536, nic bufs 0, devs 1'
 traced submit 'opcode 0x01, nsid 1, cdw10-11 0x78, len 4096'
 traced complete 'user_data 0x1267, status 0x0'
 traced ring_full 'tail [0-9]+, user_data'
 traced unregister 'commands [1-9]'
 
-nic 1500 on
 echo >$trace/trace
+nvme=$node
 record_start --stage filter:drop-prefix=DROP --record-size 4096 || die "record"
 bpftool -j struct_ops list | jq -e 'any(.name == "filter")' >/dev/null ||
 	die "bpftool does not know the filter"
