@@ -185,7 +185,8 @@ int wait_op(struct setup *s, struct io_uring_cqe *cqe_out)
 	ret = cqe->res;
 	if (cqe_out)
 		memcpy(cqe_out, cqe, sizeof(*cqe) +
-		       (s->ring.flags & IORING_SETUP_CQE32 ? 16 : 0));
+		       (s->ring.flags & IORING_SETUP_CQE32 ||
+			cqe->flags & IORING_CQE_F_32 ? 16 : 0));
 	io_uring_cqe_seen(&s->ring, cqe);
 	return ret;
 }

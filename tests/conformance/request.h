@@ -72,7 +72,7 @@ struct op {
 };
 
 struct io_uring_sqe *queue_op(struct setup *s, struct op op);
-/* The next CQE's res; what it was is in *cqe */
+/* The next CQE's res; what it was, with 16 bytes more if it is a large one, is in *cqe */
 int wait_op(struct setup *s, struct io_uring_cqe *cqe_out);
 int do_op(struct setup *s, struct op op);
 int check_res(int got, int want, const char *what);

@@ -14,6 +14,7 @@ within=(nsenter --net=/run/netns/rx)
 
 tap op "$good" "$stage" "${net[@]}"
 tap op-errors "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 4096 "${net[@]}"
+tap op-rings "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 "${net[@]}"
 tap op-streams "$good" "$stage" "${net[@]}"
 tap op-route "$good" "$stage" "${net[@]}"
 tap op-kill "$good" "$stage" "${net[@]}"
