@@ -71,6 +71,9 @@ static void test_register(void)
 		nr += sock_add(&s, tcp) == i;
 	check_res(nr, IO_UNIFIED_MAX_SOCKS, "SOCK: as many as there can be");
 	check_res(sock_add(&s, tcp), -E2BIG, "SOCK: one more");
+	check_res(sock_remove(&s, IO_UNIFIED_MAX_SOCKS), -ENOTCONN,
+		  "SOCK: remove the number after the last");
+	check_res(sock_remove(&s, ~0u), -ENOTCONN, "SOCK: remove the largest number");
 	check_res(sock_remove(&s, 7), 0, "SOCK: remove");
 	check_res(sock_add(&s, tcp), 7, "SOCK: its number is the next one's");
 	try(&s, -EINVAL, "file_index of what receives nothing", .mask = NVME, .len = 512,
@@ -107,13 +110,17 @@ static void test_kfunc(void)
 	try(&s, IO_UNIFIED_NEXT, "... then a clone again", .mask = BPF, .off = s.own_off, .len = REC);
 	ok(all_gone(&s) && st->made.bytes == 3 * REC && st->sent.bytes == 3 * REC &&
 	   st->sent.bufs == 3, "... which are counted");
-	ok(sent_well(&p), "... and the peer gets them, in order");
 	memcpy(s.own, "C:9", 3);
 	try(&s, IO_UNIFIED_NEXT, "to a socket that is none", .mask = BPF, .off = s.own_off, .len = REC);
 	ok(st->failed.bufs == 1 && st->failed.bytes == REC, "... counts as failed");
+	s.own[2] = '0' + IO_UNIFIED_MAX_SOCKS;
+	try(&s, IO_UNIFIED_NEXT, "to a number after the last", .mask = BPF, .off = s.own_off,
+	    .len = REC);
+	ok(all_gone(&s) && st->failed.bufs == 2 && st->sent.bufs == 3, "... counts as failed");
+	ok(sent_well(&p), "the peer gets what was for it, in order");
 	memcpy(s.own, "C:0", 3);
 	try(&s, IO_UNIFIED_NEXT, "to a peer that is gone", .mask = BPF, .off = s.own_off, .len = REC);
-	ok(all_gone(&s) && st->failed.bufs == 2, "... counts as failed");
+	ok(all_gone(&s) && st->failed.bufs == 3, "... counts as failed");
 	tear_down(&s);
 	free(sink.want);
 }

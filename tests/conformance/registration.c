@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -517,6 +518,23 @@ static int no_net_admin(void)
 }
 
 /* 4 MiB may be locked; what is accounted is given back each time */
+/* Rights that there were when the region was made */
+static int no_more(void)
+{
+	struct io_unified_sock_reg sock = { .fd = socket(AF_INET, SOCK_STREAM, 0) };
+	struct region r;
+
+	if (region_open(&r, 0, BUF, 0, 0))
+		return 1;
+	if (drop_cap(CAP_SYS_ADMIN))
+		return 2;
+	if (region_add_dev(&r, nvme_fd, NULL) != -EPERM)
+		return 3;
+	if (ring_register(r.ring, IORING_REGISTER_UNIFIED_SOCK, &sock, 1) != -EPERM)
+		return 4;
+	return 0;
+}
+
 static int memlock(void)
 {
 	struct rlimit lim = { .rlim_cur = 4 << 20, .rlim_max = 4 << 20 };
@@ -630,6 +648,7 @@ static void test_rights(void)
 	ok(!in_child(nobody), "an unprivileged user: EPERM");
 	ok(!in_child(no_sys_admin), "all rights but CAP_SYS_ADMIN: EPERM");
 	ok(!in_child(no_net_admin), "a NIC queue without CAP_NET_ADMIN: EPERM");
+	ok(!in_child(no_more), "DEV, SOCK: without CAP_SYS_ADMIN, for a region that there is: EPERM");
 	ok(!in_child(memlock),
 	   "memory of the kernel counts against RLIMIT_MEMLOCK: ENOMEM, and is given back");
 	ok(!in_child(memlock_user), "... as does memory of the user");
@@ -639,6 +658,7 @@ static void test_rights(void)
 static void test_devices(void)
 {
 	struct io_unified_dev_reg dev = { .fd = nvme_fd };
+	struct io_unified_sock_reg sock = { .fd = -1 };
 	int ring = ring_create(8, 0), other, block = open(block_node, O_RDONLY);
 	unsigned long long bytes = 0;
 	struct region r;
@@ -648,6 +668,8 @@ static void test_devices(void)
 
 	check_errno(ring_register(ring, IORING_REGISTER_UNIFIED_DEV, &dev, 1), -ENXIO,
 		    "DEV: there is no region");
+	check_errno(ring_register(ring, IORING_REGISTER_UNIFIED_SOCK, &sock, 1), -ENXIO,
+		    "SOCK: there is no region");
 	close(ring);
 	if (region_open(&r, 0, BUF, 0, 0))
 		bail_out("no region");

@@ -14,6 +14,7 @@ __u32 submit_dev, submit_mirror, submit_delay, submit_fua;
 int reroute_dev = -1;		/* of what is retried */
 int complete_ret;		/* for what has failed */
 __u64 made_slba;
+__u32 made_len = 4096;
 int rx_ret;
 
 /* what it has seen */
@@ -21,9 +22,10 @@ __u32 inits, second_inits, submits, completes, fails, retries, made_ends;
 __u32 last_dev, last_stream, last_attempt, last_opcode, last_blocks;
 __u64 last_slba, last_tag;
 __u8 last_data[8];
-__u32 crc, stored, storage_null;
+__u32 crc, stored, storage_null, storage_large;
 int kfunc_ret;
 struct io_unified_stats stats;
+struct { struct io_unified_stats all; __u8 more; } more_stats;
 
 UNIFIED_EXIT(st_exit);
 UNIFIED_EXIT(second_exit);
@@ -50,9 +52,11 @@ static __always_inline void hand_on(struct io_unified_ctx *region,
 	if (what == 'P' || what == 'W' || what == 'X' || what == 'Q')
 		mine = bpf_io_unified_buf_clone(buf);
 	else
-		mine = bpf_io_unified_alloc(region, 4096);
-	if (!mine)
+		mine = bpf_io_unified_alloc(region, made_len);
+	if (!mine) {
+		kfunc_ret = 1;
 		return;
+	}
 	switch (what) {
 	case 'P':
 		kfunc_ret = bpf_io_unified_buf_pass(mine, 4711);
@@ -92,6 +96,8 @@ int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 		stored = ++*(__u32 *)count;
 	else
 		storage_null++;
+	if (bpf_io_unified_stream_storage(buf, 65))
+		storage_large++;
 	last_stream = buf->stream;
 	bpf_io_unified_buf_load(buf, 0, &first, 1);
 	if (first == '#') {
@@ -101,6 +107,9 @@ int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 		kfunc_ret = bpf_io_unified_buf_store(buf, 4094, word, 6);
 	} else if (first == '-') {
 		kfunc_ret = bpf_io_unified_buf_store(buf, buf->len - 2, word, 6);
+	} else if (first == 'T') {
+		/* more than there is */
+		kfunc_ret = bpf_io_unified_get_stats(region, &more_stats, sizeof(more_stats));
 	} else if (first == 'S') {
 		kfunc_ret = bpf_io_unified_get_stats(region, &stats, sizeof(stats));
 	} else if (first == 'E') {

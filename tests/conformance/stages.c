@@ -385,6 +385,7 @@ static void test_submit(void)
 
 static void test_failures(void)
 {
+	struct exit_info info;
 	struct setup s;
 
 	set_up_stages(&s, 0);
@@ -401,6 +402,16 @@ static void test_failures(void)
 	I32(&s, "reroute_dev") = 0;
 	check_res(write_block(&s, 0, 10), 4096, "another device does");
 	ok(on_device(bad_lba, s.own, 4096), "... which has it");
+
+	/* an answer that ->complete() may not give */
+	I32(&s, "complete_ret") = 99;
+	I32(&s, "reroute_dev") = -1;
+	check_res(write_block(&s, 0, 9), -EIO, "complete: an answer that it may not give");
+	info = wait_exit(&s, "st_exit");
+	ok(info.kind == 4 && strstr(info.reason, "complete() answered 99"),
+	   "... the kernel ejects the stage, and says why");
+	bpf_link__destroy(s.link);
+	must_attach(&s, "st");
 
 	/* a mirror that is broken, before and after the one that is not */
 	I32(&s, "reroute_dev") = -1;
@@ -465,10 +476,21 @@ static void test_buffers(void)
 	check_kfunc(&s, 'w', -ENODEV, "a device that is none");
 	U64(&s, "made_slba") = 1ull << 60;
 	check_kfunc(&s, 'A', -EINVAL, "blocks that are none");
-	ok(st->failed.bufs == 5, "... which are counted");
+	U64(&s, "made_slba") = 0;
+	I32(&s, "kfunc_ret") = 4711;
+	ask(&s, 'W', 700);
+	check_res(I32(&s, "kfunc_ret"), -EINVAL, "what is no whole blocks");
+	ok(st->failed.bufs == 6, "... which are counted");
 	ask(&s, 'X', 4096);
 	ask(&s, 'D', 4096);
-	ok(st->dropped.bufs == 3 && st->made.bufs == 10, "clones and buffers that are let go");
+	ok(st->dropped.bufs == 3 && st->made.bufs == 11, "clones and buffers that are let go");
+	U32(&s, "made_len") = 0;
+	check_kfunc(&s, 'D', 1, "a buffer of no bytes: NULL");
+	U32(&s, "made_len") = 65537;
+	check_kfunc(&s, 'D', 1, "a buffer that is too large: NULL");
+	U32(&s, "made_len") = 65536;
+	check_kfunc(&s, 'D', 4711, "a buffer as large as can be");
+	ok(st->dropped.bufs == 4 && st->dropped.bytes == 3 * 4096 + 65536, "... is counted");
 	ok(balanced(st) && !st->in_flight.bufs, "it all adds up");
 	tear_down(&s);
 }
@@ -492,6 +514,7 @@ static void test_payload(void)
 	ask(&s, 'S', 512);
 	seen = var(&s, "stats");
 	ok(!I32(&s, "kfunc_ret") && !memcmp(seen, s.r.stats, sizeof(*seen)), "statistics");
+	check_kfunc(&s, 'T', -EINVAL, "... more than there are");
 	ok(U32(&s, "storage_null") > 0 && !U32(&s, "stored"), "a request has no storage");
 	tear_down(&s);
 }
@@ -549,6 +572,7 @@ static void test_streams(void)
 	receive_stream(&s, &st, NET | BPF | NVME, 0, "a stream that is written");
 	ok(on_device(4096, st.data, st.len), "... is there");
 	ok(U32(&s, "stored") == 64 && U32(&s, "last_stream") == 1, "storage counted its records");
+	ok(!U32(&s, "storage_large"), "... and there is not a byte more of it");
 	receive_stream(&s, &st, NET | BPF | NVME, 0, "another stream");
 	ok(U32(&s, "stored") == 64 && U32(&s, "last_stream") == 2, "... has its own storage");
 	check_res(bpf_link__update_map(s.link, stage_map(&s, "second")), 0,
