@@ -360,6 +360,8 @@ static void test_submit(void)
 	check_res(write_block(&s, 0, 6), -ENODEV, "submit: to a mirror that is none");
 	goes_to(&s, 1ull << 40, 0, 0);
 	check_res(write_block(&s, 0, 6), -ENOSPC, "submit: beyond the end");
+	goes_to(&s, (1u << 30) / LBA - 4, 0, 0);
+	check_res(write_block(&s, 0, 6), -ENOSPC, "submit: in part beyond the end");
 	goes_to(&s, ~0ull, 0, 0);
 	check_res(write_block(&s, 0, 6), -ENOSPC, "submit: where addresses wrap");
 	goes_to(&s, 0, 0, 0);
@@ -600,6 +602,60 @@ static void test_streams(void)
 	tear_down(&s);
 }
 
+/* Half of it, and the rest when we say so */
+static void send_halves(int sock, void *arg)
+{
+	struct stream *st = arg;
+	char c;
+
+	write_all(sock, st->data, st->len / 2);
+	if (read(st->go, &c, 1) != 1)
+		_exit(96);
+	write_all(sock, st->data + st->len / 2, st->len / 2);
+}
+
+/* A stage that comes in the middle of a stream finds nothing of the one that went */
+static void test_storage(void)
+{
+	struct stream st = { .len = 64 * REC };
+	uint64_t begin = now_ms();
+	struct io_uring_cqe *cqe;
+	struct setup s;
+	struct peer p;
+	int fds[2];
+
+	st.data = malloc(st.len);
+	memset(st.data, ' ', st.len);
+	if (pipe(fds))
+		bail_out("pipe: %s", strerror(errno));
+	st.go = fds[0];
+	set_up(&s, NET_FLAGS, true, true);
+	load_stages(&s, 0);
+	must_attach(&s, "st");
+	p = connect_peer(send_halves, &st);
+	queue_op(&s, (struct op) { .mask = NET | BPF | NVME, .fd = p.sock, .len = REC,
+		 .ioprio = IORING_RECV_MULTISHOT, .lba = 4096 });
+	io_uring_submit(&s.ring);
+	while (U32(&s, "stored") != 32 && now_ms() - begin < 60000) {
+		struct __kernel_timespec ts = { .tv_nsec = 10000000 };
+
+		io_uring_wait_cqe_timeout(&s.ring, &cqe, &ts);
+	}
+	ok(U32(&s, "stored") == 32, "half a stream");
+	bpf_link__destroy(s.link);
+	must_attach(&s, "second");
+	if (write(fds[1], "x", 1) != 1)
+		bail_out("write: %s", strerror(errno));
+	check_res(wait_op(&s, NULL), 0, "... and the rest, with another stage");
+	if (!ok(U32(&s, "stored") == 32000, "... that finds nothing of the first"))
+		note("%u", U32(&s, "stored"));
+	end_peer(&p);
+	close(fds[0]);
+	close(fds[1]);
+	free(st.data);
+	tear_down(&s);
+}
+
 /* A record goes to the device and, as a clone, to the application */
 static void test_tee(void)
 {
@@ -714,6 +770,7 @@ int main(int argc, char **argv)
 	test_payload();
 	test_exit();
 	test_streams();
+	test_storage();
 	test_tee();
 	test_load(BIG_STREAM);
 	return tap_end();
