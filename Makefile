@@ -32,7 +32,7 @@ EXDIR	?= $(PREFIX)/share/sluice/examples
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
-ifeq ($(filter clean uninstall help demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help bench demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -161,7 +161,19 @@ $(BUILD)/tests/guest/%: tests/guest/%.c
 # what the benchmarks compare with
 BENCH_PEERS := $(filter-out %.bpf.c %/peer.c,$(wildcard tests/bench/peers/*.c))
 BENCH_BPF := $(wildcard tests/bench/*.bpf.c tests/bench/peers/*.bpf.c)
-bench-programs: $(BENCH_PEERS:%.c=$(BUILD)/%) $(BENCH_BPF:%.c=$(BUILD)/%.o)
+bench-programs: $(BENCH_PEERS:%.c=$(BUILD)/%) $(BENCH_BPF:%.c=$(BUILD)/%.o) \
+	$(BUILD)/tests/bench/count.so $(BUILD)/tests/bench/mark
+
+# a plugin of QEMU's, not of the guest's
+$(BUILD)/tests/bench/count.so: tests/bench/count.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -O2 -Wall -fPIC -shared -fvisibility=hidden $< -o $@
+
+$(BUILD)/tests/bench/mark: tests/bench/mark.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(LDFLAGS) -o $@
 
 $(BUILD)/tests/bench/peers/%: tests/bench/peers/%.c $(BUILD)/tests/bench/peers/peer.o
 	$(call say,CC,$@)
@@ -212,6 +224,7 @@ help:
 	@echo 'make check           all tests; TESTS="NAME..." for some of them'
 	@echo 'make check-clang     the conformance tests on a kernel built by clang'
 	@echo 'make check-liburing  liburing'"'"'s own tests, with and without the patches'
+	@echo 'make bench           what it costs, beside what a user would pick instead'
 	@echo 'make check-mutation  kernels with a check removed, which tests must notice'
 	@echo 'make shell           a shell in the virtual machine'
 	@echo 'make kernel          build the patched kernel only'

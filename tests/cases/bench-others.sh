@@ -6,7 +6,6 @@
 . "$(dirname "$0")/../lib.sh"
 . tests/lib-capture.sh
 
-tests/vm/enter make -s --no-print-directory BUILD=build/vm bench-programs
 # what is served ends within a block, and within a chunk of 64 KiB
 bytes=6000321
 echo $bytes >"$dir/bytes"

@@ -6,7 +6,6 @@
 # they use of it is upstream's.
 KERNEL=${KERNEL:-plain}
 . "$(dirname "$0")/../lib.sh"
-tests/vm/enter make -s --no-print-directory BUILD=build/vm bench-programs
 data $((4 * 1024 * 1024 + 1001))
 
 drop=--drop-prefix=DROP

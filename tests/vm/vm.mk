@@ -6,7 +6,7 @@
 
 VM := tests/vm
 
-.PHONY: demo check check-clang check-liburing check-mutation kernel setup shell vm-build
+.PHONY: bench demo check check-clang check-liburing check-mutation kernel setup shell vm-build
 .PHONY: series refresh-patches upstream-lines checkpatch sparse clean-cache
 
 setup:
@@ -15,7 +15,7 @@ setup:
 
 # The loader and everything with it, built in the toolchain root
 vm-build: setup
-	@$(VM)/enter $(MAKE) -s --no-print-directory BUILD=build/vm all vm-programs
+	@$(VM)/enter $(MAKE) -s --no-print-directory BUILD=build/vm all vm-programs bench-programs
 
 kernel: setup
 	@$(VM)/kernel plain
@@ -41,6 +41,10 @@ check-liburing: setup
 # Do the tests notice when the kernel does not check? (a minute or two a mutant)
 check-mutation: setup vm-build
 	@tests/mutation/run $(MUTANTS)
+
+# What it costs, beside what a user would pick instead
+bench: setup vm-build
+	@tests/bench/run $(BENCH)
 
 shell: setup vm-build kernel
 	@$(VM)/run --shell --timeout 86400 --append "$(APPEND)"
