@@ -47,10 +47,14 @@ static int explain_bind(const struct capture_rx_params *p, unsigned int queue, i
 
 static int open_umem(struct capture_rx *rx, const struct capture_rx_params *p)
 {
-	/* whatever queue gets all of the frames: neither ring is ever full */
+	/*
+	 * Whatever queue gets all of the frames, the ring is never full: the kernel
+	 * hands out frames a little before it says that it has taken them from there,
+	 * so there may seem to be up to twice as many.
+	 */
 	uint32_t frames = p->size / p->frame_size;
 	struct xsk_umem_config config = {
-		.fill_size  = round_up_pow2(frames),
+		.fill_size  = 2 * round_up_pow2(frames),
 		.comp_size  = COMP_ENTRIES,
 		.frame_size = p->frame_size,
 	};
@@ -201,7 +205,7 @@ void capture_rx_give(struct capture_rx_queue *q, uint64_t frame)
 {
 	uint32_t idx;
 
-	/* there is room: the ring is as large as all frames together */
+	/* there is room: the ring is twice as large as all frames together */
 	if (!xsk_ring_prod__reserve(&q->fill, 1, &idx))
 		return;
 	*xsk_ring_prod__fill_addr(&q->fill, idx) = frame;
