@@ -36,7 +36,7 @@ listener() {
 
 received() { # CONTENDER
 	local rc=0
-	wait $receiver || rc=$?
+	wait "$receiver" || rc=$?
 	[ $rc = 0 ] || die "$1 ended with exit code $rc: $(cat /tmp/receiver.err)"
 }
 
@@ -104,11 +104,14 @@ run_capture() {
 		--filter proto=udp --count "$nr" --force ;;
 	xsk-cmd) set -- $peers/xsk-cmd --dev "$RX" --queue 0 --nvme /dev/ng0n1 "$nr" ;;
 	esac
+	# AF_XDP gets linear frames
+	rx ethtool -G "$RX" tcp-data-split off
 	listener "$what" "$@"
 	$bin/mark start
 	tx $peers/frames $rx_ip 9000 "$nr" 1514
 	received "$what"
 	$bin/mark stop
+	rx ethtool -G "$RX" tcp-data-split on
 }
 
 # idle CONTENDER SECONDS: a recorder that waits for a connection, or none
@@ -118,7 +121,7 @@ run_idle() {
 	$bin/mark start
 	sleep "$2"
 	$bin/mark stop
-	[ "$1" = none ] || { kill -INT $receiver; wait $receiver || :; }
+	[ "$1" = none ] || { kill -INT "$receiver"; wait "$receiver" || :; }
 }
 
 # a segment is a page

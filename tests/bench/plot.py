@@ -63,7 +63,7 @@ def main():
                 if parse(n)[0] == work or work.startswith("record") and
                 parse(n)[0] == "record"]
         if len(rows) > 1 and any(w == "sluice" for w, _ in rows):
-            plot(title, rows, "%s/performance-%s.svg" % (folder, work.replace(" ", "-")))
+            plot(title, rows, "%s/%s.svg" % (folder, work.replace(" ", "-")))
 
 
 main()
