@@ -642,6 +642,9 @@ static void test_storage(void)
 		io_uring_wait_cqe_timeout(&s.ring, &cqe, &ts);
 	}
 	ok(U32(&s, "stored") == 32, "half a stream");
+	/* the peer has the link's descriptor, too */
+	if (bpf_link__detach(s.link))
+		bail_out("detach: %s", strerror(errno));
 	bpf_link__destroy(s.link);
 	must_attach(&s, "second");
 	if (write(fds[1], "x", 1) != 1)
