@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,18 +80,19 @@ static void test_query(void)
 	   "a query that does not exist: EOPNOTSUPP");
 }
 
-/* What fdinfo of the ring says after the name and a tab, or "" */
-static const char *fdinfo(int ring, const char *name)
+/* One look; false: the kernel says nothing of a ring while that is in use */
+static bool fdinfo_look(int ring, const char *name, char *value)
 {
-	static char value[256];
 	char path[64], line[256];
 	size_t len = strlen(name);
+	bool said = false;
 	FILE *f;
 
 	*value = 0;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ring);
 	f = fopen(path, "r");
 	while (f && fgets(line, sizeof(line), f)) {
+		said |= !strncmp(line, "SqMask:", 7);
 		if (strncmp(line, name, len) || strncmp(line + len, ":\t", 2))
 			continue;
 		line[strcspn(line, "\n")] = 0;
@@ -98,6 +100,16 @@ static const char *fdinfo(int ring, const char *name)
 	}
 	if (f)
 		fclose(f);
+	return said;
+}
+
+/* What fdinfo of the ring says after the name and a tab, or "" */
+static const char *fdinfo(int ring, const char *name)
+{
+	static char value[256];
+
+	while (!fdinfo_look(ring, name, value))
+		sched_yield();
 	return value;
 }
 
