@@ -83,3 +83,15 @@ record_end() {
 
 # send FILE: by a tool that knows nothing of sluice
 send() { tx socat -u -b 65536 "OPEN:$1" TCP4:$rx_ip:$port; }
+
+# send_all NR: /out/sent.1 to sent.NR, at once
+send_all() {
+	local i pid senders=()
+	for ((i = 1; i <= $1; i++)); do
+		send "/out/sent.$i" &
+		senders+=($!)
+	done
+	for pid in "${senders[@]}"; do
+		wait "$pid" || die "a sender failed"
+	done
+}

@@ -7,19 +7,13 @@
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
-nr=$1 senders=()
+nr=$1
 shift
 nic 1500 on
 nvme=$(nsnode 1) second=$(nsnode 2)
 record_start --format log --streams "$nr" --stage filter:drop-prefix=DROP \
 	${second:+--nvme "$second"} "$@"
-for ((i = 1; i <= nr; i++)); do
-	send "/out/sent.$i" &
-	senders+=($!)
-done
-for pid in "${senders[@]}"; do
-	wait "$pid" || die "a sender failed"
-done
+send_all "$nr"
 record_end
 # no trace left behind
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"

@@ -13,15 +13,8 @@ send /out/sent
 record_end
 cp /out/summary.json /out/raw.json
 
-senders=()
 record_start "${mirror[@]}" --format log --streams 4 --lba 200000
-for i in 1 2 3 4; do
-	send "/out/sent.$i" &
-	senders+=($!)
-done
-for pid in "${senders[@]}"; do
-	wait "$pid" || die "a sender failed"
-done
+send_all 4
 record_end
 
 # both are as they were: what is there is not overwritten by mistake

@@ -6,7 +6,7 @@
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
-nr=$1 senders=()
+nr=$1
 nic 1500 on
 rule=$(rx ethtool -n "$RX" | sed -n 's/^Filter: //p')
 rx ethtool -N "$RX" delete "$rule"
@@ -34,13 +34,7 @@ for task in /proc/$record/task/*; do
 	grep -q '^NoNewPrivs:[[:space:]]*1$' "$task/status" || die "$task has new privileges"
 done
 [ "$(ls /proc/$record/task | wc -l)" -ge 2 ] || die "there is one thread only"
-for ((i = 1; i <= nr; i++)); do
-	send "/out/sent.$i" &
-	senders+=($!)
-done
-for pid in "${senders[@]}"; do
-	wait "$pid" || die "a sender failed"
-done
+send_all "$nr"
 record_end
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 

@@ -17,16 +17,9 @@ serve_start() { # OPTION...
 }
 
 record_all() { # RECORD_OPTION...
-	local senders=()
 	record_start --format log --streams "$nr" --nvme /dev/nvme1n1 --force \
 		--stage filter:drop-prefix=DROP "$@"
-	for ((i = 1; i <= nr; i++)); do
-		send "/out/sent.$i" &
-		senders+=($!)
-	done
-	for pid in "${senders[@]}"; do
-		wait "$pid" || die "a sender failed"
-	done
+	send_all "$nr"
 	record_end || die "record failed"
 }
 
