@@ -17,7 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +31,7 @@
 #include "options.h"
 #include "output.h"
 #include "pin.h"
+#include "run.h"
 #include "service.h"
 #include "verbs.h"
 
@@ -120,8 +120,7 @@ struct capture {
 	struct capture_rx	rx;
 	struct capture_writer	writer;
 	struct capture_super	super;
-	int			signal_fd;
-	struct signalfd_siginfo	siginfo;
+	struct run_signals	signals;
 	const char		*ended;		/* why; NULL: it has not */
 	uint64_t		until_ns;	/* CLOCK_MONOTONIC; 0: no --duration */
 	uint64_t		dropped[CAPTURE_DROPS];	/* here */
@@ -231,20 +230,6 @@ static int set_sizes(struct capture *c)
 	return capture_writer_layout(&c->writer, size, c->opt.lba, c->opt.blocks);
 }
 
-static int open_signals(struct capture *c)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	c->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
-	return c->signal_fd < 0 ? error("signalfd: %s", strerror(errno)) : 0;
-}
-
 static int open_rx(struct capture *c)
 {
 	c->params.area = sluice_offset_addr(&c->writer.region, 0);
@@ -299,7 +284,7 @@ static int start_super(struct capture *c)
 
 static int capture_open(struct capture *c)
 {
-	if (check_options(c) || open_signals(c) ||
+	if (check_options(c) || run_signals_open(&c->signals) ||
 	    capture_writer_open(&c->writer, c->opt.nvme, c->opt.region_size) ||
 	    set_sizes(c) || check_capture(c) || pin_open(c->opt.name, c->writer.ring.ring_fd) ||
 	    open_rx(c))
@@ -313,8 +298,8 @@ static void capture_close(struct capture *c)
 	capture_rx_close(&c->rx);
 	pin_close();
 	capture_writer_close(&c->writer);
-	if (c->signal_fd >= 0)
-		close(c->signal_fd);
+	if (c->signals.fd >= 0)
+		close(c->signals.fd);
 }
 
 static void end(struct capture *c, const char *why)
@@ -437,7 +422,8 @@ static void arm_signal(struct capture *c)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&c->writer.ring);
 
-	io_uring_prep_read(sqe, c->signal_fd, &c->siginfo, sizeof(c->siginfo), 0);
+	io_uring_prep_read(sqe, c->signals.fd, &c->signals.info,
+			   sizeof(c->signals.info), 0);
 	io_uring_sqe_set_data64(sqe, REQ_SIGNAL);
 }
 
@@ -630,7 +616,7 @@ static int capture_run(struct capture *c)
 int do_capture(int argc, char **argv)
 {
 	static struct capture c = {
-		.writer.nvme_fd = -1, .signal_fd = -1,
+		.writer.nvme_fd = -1, .signals.fd = -1,
 	};
 	int ret = options_parse(&verb, &c.opt, argc, argv);
 
