@@ -80,8 +80,8 @@ static void prepare(struct rings *b)
 		die("no memory for --depth %u", b->opts.depth);
 	for (uint32_t buf = 0; buf < b->opts.depth; buf++) {
 		b->free[b->nr_free++] = buf;
-		for (size_t i = 1; i < b->opts.record / 8 && b->how == HOW_WRITE; i++)
-			record_in(b, buf)[i] = i * 0x9e3779b97f4a7c15;
+		if (b->how == HOW_WRITE)
+			peer_fill(record_in(b, buf), b->opts.record);
 	}
 }
 
@@ -112,25 +112,12 @@ static void command(struct rings *b, bool wakes)
 	}
 }
 
-static void verify(struct rings *b, uint32_t buf)
-{
-	const uint64_t *p = record_in(b, buf);
-
-	if (p[0] != b->record[buf])
-		die("record %" PRIu64 " of %s: has number %" PRIu64, b->record[buf],
-		    b->opts.nvme, p[0]);
-	for (size_t i = 1; i < b->opts.record / 8; i++)
-		if (p[i] != i * 0x9e3779b97f4a7c15)
-			die("record %" PRIu64 " of %s: byte %zu is not what was written",
-			    b->record[buf], b->opts.nvme, 8 * i);
-}
-
 static void on_done(struct rings *b, uint32_t buf, const char *error)
 {
 	if (error)
 		die("record %" PRIu64 " of %s: %s", b->record[buf], b->opts.nvme, error);
 	if (b->how == HOW_VERIFY)
-		verify(b, buf);
+		peer_check(&b->opts, record_in(b, buf), b->record[buf]);
 	b->free[b->nr_free++] = buf;
 	b->done++;
 }

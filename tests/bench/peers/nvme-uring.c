@@ -79,8 +79,8 @@ static void prepare(struct uring *b)
 		die("no memory for --depth %u", b->opts.depth);
 	for (uint32_t buf = 0; buf < b->opts.depth; buf++) {
 		b->free[b->nr_free++] = buf;
-		for (size_t i = 1; i < b->opts.record / 8 && b->how == HOW_WRITE; i++)
-			record_in(b, buf)[i] = i * 0x9e3779b97f4a7c15;
+		if (b->how == HOW_WRITE)
+			peer_fill(record_in(b, buf), b->opts.record);
 	}
 }
 
@@ -107,19 +107,6 @@ static void command(struct uring *b)
 	io_uring_sqe_set_data64(sqe, buf);
 }
 
-static void verify(struct uring *b, uint32_t buf)
-{
-	const uint64_t *p = record_in(b, buf);
-
-	if (p[0] != b->record[buf])
-		die("record %" PRIu64 " of %s: has number %" PRIu64, b->record[buf],
-		    b->opts.nvme, p[0]);
-	for (size_t i = 1; i < b->opts.record / 8; i++)
-		if (p[i] != i * 0x9e3779b97f4a7c15)
-			die("record %" PRIu64 " of %s: byte %zu is not what was written",
-			    b->record[buf], b->opts.nvme, 8 * i);
-}
-
 static void on_done(struct uring *b, uint32_t buf, int res)
 {
 	if (res < 0)
@@ -130,7 +117,7 @@ static void on_done(struct uring *b, uint32_t buf, int res)
 		die("record %" PRIu64 " of %s: %s %#x", b->record[buf], b->opts.nvme,
 		    b->cmd ? "NVMe status" : "only so many bytes:", res);
 	if (b->how == HOW_VERIFY)
-		verify(b, buf);
+		peer_check(&b->opts, record_in(b, buf), b->record[buf]);
 	b->free[b->nr_free++] = buf;
 	b->done++;
 }

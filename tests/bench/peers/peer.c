@@ -294,6 +294,22 @@ void peer_zcrx_flush(struct peer_zcrx *z)
 		die("cannot flush the refill ring: %s", strerror(-ret));
 }
 
+void peer_fill(uint64_t *record, size_t size)
+{
+	for (size_t i = 1; i < size / 8; i++)
+		record[i] = i * 0x9e3779b97f4a7c15;
+}
+
+void peer_check(const struct peer_opts *o, const uint64_t *record, uint64_t nr)
+{
+	if (record[0] != nr)
+		die("record %" PRIu64 " of %s: has number %" PRIu64, nr, o->nvme, record[0]);
+	for (size_t i = 1; i < o->record / 8; i++)
+		if (record[i] != i * 0x9e3779b97f4a7c15)
+			die("record %" PRIu64 " of %s: byte %zu is not what was written",
+			    nr, o->nvme, 8 * i);
+}
+
 void peer_report(const struct peer_sums *s)
 {
 	printf("{\"received\":%" PRIu64 ",\"dropped\":%" PRIu64 ",\"written\":%" PRIu64

@@ -141,6 +141,13 @@ static inline void peer_zcrx_publish(struct peer_zcrx *z)
 /* peer_alloc - @len bytes of zeros on pages of their own, large ones if there are any */
 void *peer_alloc(size_t len);
 
+/*
+ * peer_fill, peer_check - records that say which they are: number and size.  Filled
+ * once; before each write only the number has to be set, which is first.
+ */
+void peer_fill(uint64_t *record, size_t size);
+void peer_check(const struct peer_opts *o, const uint64_t *record, uint64_t nr);
+
 /* peer_report - the sums on standard output, as a line of JSON */
 void peer_report(const struct peer_sums *s);
 
