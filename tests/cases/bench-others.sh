@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The benchmarks' programs but for those that record a stream: each does its job, on
-# data that is compared here.  How fast they are, tests/bench says.
+# data that is compared here.  How fast they are, tests/bench says.  The plain kernel
+# will do, which that is on.
+KERNEL=${KERNEL:-plain}
 . "$(dirname "$0")/../lib.sh"
 . tests/lib-capture.sh
 
