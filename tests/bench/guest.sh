@@ -104,13 +104,15 @@ run_capture() {
 		--filter proto=udp --count "$nr" --force ;;
 	xsk-cmd) set -- $peers/xsk-cmd --dev "$RX" --queue 0 --nvme /dev/ng0n1 "$nr" ;;
 	esac
-	# AF_XDP gets linear frames
+	# AF_XDP gets linear frames, of less than a page
 	rx ethtool -G "$RX" tcp-data-split off
+	rx ip link set "$RX" mtu 1500
 	listener "$what" "$@"
 	$bin/mark start
-	tx $peers/frames $rx_ip 9000 "$nr" 1514
+	tx $peers/frames $rx_ip 9000 "$nr" 1514 >/dev/null
 	received "$what"
 	$bin/mark stop
+	rx ip link set "$RX" mtu 4148
 	rx ethtool -G "$RX" tcp-data-split on
 }
 
@@ -126,6 +128,12 @@ run_idle() {
 
 # a segment is a page
 nic 4148 on
+# no frame waits for ARP, or gets into another queue for that
+mac() { "$1" ip -j link show "$2" | jq -r ".[0].address"; }
+tx ip neigh replace $rx_ip lladdr "$(mac rx "$RX")" dev "$TX"
+rx ip neigh replace $tx_ip lladdr "$(mac tx "$TX")" dev "$RX"
+# all of one flow in the first queue, which captures are of
+ip netns exec tx sh -c "echo 1 >/sys/class/net/$TX/queues/tx-0/xps_cpus"
 # nobody asks for the time of day in a log
 echo 0 >/proc/sys/kernel/printk
 cp /proc/kallsyms /out/kallsyms
