@@ -4,11 +4,11 @@
 
 VMLINUX tells which source file a function is from.
 
-
 FOLDER has what tests/bench/run left: runs, a line for each; counts/1, counts/2 and so
 on, what count.c counted in each.  Each kind of run was made with two numbers of
-records, several times.  Of each the run with the fewest instructions counts: how TCP falls into
-step differs from run to run, and it is the same for all in its best case.  The cost
+records, several times.  Of each the run with the fewest instructions counts: how TCP
+falls into step differs from run to run, and it is the same for all in its best case.
+The cost
 of a record is the difference of the two by the difference of the numbers, so that
 what a process costs once is not in it.
 

@@ -38,7 +38,6 @@ NAMES = {
     "sendfile": "`sendfile`",
     "sendzc-cmd": "`send_zc` + `uring_cmd`",
     "xsk-cmd": "AF_XDP + `uring_cmd`",
-    "tcpdump": "tcpdump to a file",
     "none": "nothing runs",
 }
 
