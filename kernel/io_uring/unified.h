@@ -29,6 +29,8 @@ struct socket;
 
 /* Pieces of memory in one command or record */
 #define IO_UNIFIED_MAX_FRAGS	65	/* 256 KiB, wherever they begin */
+/* Bytes of a piece that several buffers make up: any device takes so many */
+#define IO_UNIFIED_MAX_FRAG_LEN	SZ_64K
 /* A record in more pieces than that is copied together */
 #define IO_UNIFIED_MAX_REC_FRAGS	32
 /* Bytes the gather aims at for a command */
@@ -41,16 +43,20 @@ struct socket;
 /* Free transfers that one piece of payload may need at most */
 #define IO_UNIFIED_RX_RESERVE	8
 
-/* io_unified_frags.buf: memory that is no buffer of the NIC */
+/* io_unified_frags.pgoff: memory that is no buffer of the NIC */
 #define IO_UNIFIED_BUF_NONE	U32_MAX		/* not ours to free */
 #define IO_UNIFIED_BUF_PAGE	(U32_MAX - 1)	/* a page made for a copy */
 
-/* Payload in pieces: where it is, and which NIC buffer each piece holds */
+/*
+ * Payload in pieces: where it is in memory, and, as pages of the data area, where
+ * in the region.  A piece holds each NIC buffer that it has bytes in.
+ */
 struct io_unified_frags {
 	u32		nr;
 	u32		len;
+	u32		align;	/* all offsets and lengths, or'ed */
 	struct bio_vec	bv[IO_UNIFIED_MAX_FRAGS];
-	u32		buf[IO_UNIFIED_MAX_FRAGS];
+	u32		pgoff[IO_UNIFIED_MAX_FRAGS];
 };
 
 /* An NVMe namespace of a region */
@@ -64,6 +70,9 @@ struct io_unified_dev {
 	u32			max_frags;
 	unsigned long		dma_mask;
 	unsigned long		gap_mask;
+	unsigned long		seg_mask;	/* boundaries a piece may not cross */
+	u32			max_seg;
+	bool			any_piece;	/* but for max_frags and dma_mask */
 };
 
 /*
@@ -347,17 +356,46 @@ static inline bool io_unified_is_buf(u32 buf)
 	return buf < IO_UNIFIED_BUF_PAGE;
 }
 
-void io_unified_hold(struct io_unified_region *r, u32 buf);
+/* The NIC buffer that has this page of the data area */
+static inline u32 io_unified_page_buf(const struct io_unified_region *r, u32 pgoff)
+{
+	return pgoff >> (r->buf_shift - PAGE_SHIFT);
+}
+
+/* Where piece @i is, as offset into the data area */
+static inline u64 io_unified_frag_off(const struct io_unified_frags *frags, u32 i)
+{
+	return ((u64)frags->pgoff[i] << PAGE_SHIFT) + frags->bv[i].bv_offset;
+}
+
+/* One more piece holds the buffer */
+static inline void io_unified_hold(struct io_unified_region *r, u32 buf)
+{
+	if (io_unified_is_buf(buf))
+		atomic_inc(&r->holds[buf]);
+	atomic_inc(&r->nr_held);
+}
+
+/* Append a piece, whose hold on its memory the caller has taken */
+static inline void io_unified_frag_push(struct io_unified_frags *frags,
+					const struct bio_vec *bv, u32 pgoff)
+{
+	frags->bv[frags->nr] = *bv;
+	frags->pgoff[frags->nr++] = pgoff;
+	frags->len += bv->bv_len;
+	frags->align |= bv->bv_offset | bv->bv_len;
+}
+
 void io_unified_unhold(struct io_unified_region *r, u32 buf);
 unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp,
 			       netmem_ref *netmems, unsigned int nr);
 void io_unified_release(struct io_unified_region *r,
 			struct io_unified_frags *frags);
-void io_unified_frag_push(struct io_unified_frags *frags,
-			  const struct bio_vec *bv, u32 buf);
+void io_unified_frag_hold(struct io_unified_region *r,
+			  const struct io_unified_frags *frags, u32 i);
 void io_unified_frag_add(struct io_unified_region *r,
 			 struct io_unified_frags *frags,
-			 const struct bio_vec *bv, u32 buf);
+			 const struct bio_vec *bv, u32 pgoff);
 void io_unified_frags_move(struct io_unified_region *r,
 			   struct io_unified_frags *to,
 			   struct io_unified_frags *from, u32 first);
@@ -367,8 +405,6 @@ void io_unified_frags_split(struct io_unified_region *r,
 bool io_unified_misfit(const struct io_unified_dev *dev,
 		       const struct io_unified_frags *frags);
 int io_unified_compact(struct io_unified_xfer *x, u32 pad);
-u64 io_unified_frag_off(struct io_unified_region *r,
-			const struct io_unified_frags *frags, u32 i);
 
 /* unified_gather.c: from records to write commands */
 void io_unified_account_end(struct io_unified_region *r,

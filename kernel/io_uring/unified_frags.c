@@ -18,13 +18,6 @@
 #include "unified.h"
 #include "zcrx.h"
 
-void io_unified_hold(struct io_unified_region *r, u32 buf)
-{
-	if (io_unified_is_buf(buf))
-		atomic_inc(&r->holds[buf]);
-	atomic_inc(&r->nr_held);
-}
-
 void io_unified_unhold(struct io_unified_region *r, u32 buf)
 {
 	lockdep_assert_held(&r->lock);
@@ -74,60 +67,131 @@ unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp
 				netmems[got++] = net_iov_to_netmem(niov);
 		}
 	}
+	/*
+	 * The pool begins with the last.  In the order in which they came back,
+	 * buffers that lie side by side can be one piece again.
+	 */
+	for (i = 0; i < got / 2; i++)
+		swap(netmems[i], netmems[got - 1 - i]);
 	return got;
+}
+
+/* The last of the buffers that piece @i has bytes in; @i is in the data area */
+static u32 io_unified_frag_last(const struct io_unified_region *r,
+				const struct io_unified_frags *frags, u32 i)
+{
+	u64 end = io_unified_frag_off(frags, i) + frags->bv[i].bv_len - 1;
+
+	return end >> r->buf_shift;
+}
+
+static bool io_unified_starts_buf(const struct io_unified_region *r, u64 off)
+{
+	return !(off & ((1UL << r->buf_shift) - 1));
+}
+
+/* The first piece of @frags holds its first buffer */
+static void io_unified_frag_hold_first(struct io_unified_region *r,
+				       const struct io_unified_frags *frags)
+{
+	u32 pgoff = frags->pgoff[0];
+
+	if (io_unified_is_buf(pgoff)) {
+		io_unified_hold(r, io_unified_page_buf(r, pgoff));
+	} else if (pgoff == IO_UNIFIED_BUF_PAGE) {
+		get_page(frags->bv[0].bv_page);
+		io_unified_hold(r, pgoff);
+	}
+}
+
+/* One more piece like piece @i of @frags */
+void io_unified_frag_hold(struct io_unified_region *r,
+			  const struct io_unified_frags *frags, u32 i)
+{
+	u32 buf = frags->pgoff[i], last = buf;
+
+	if (buf == IO_UNIFIED_BUF_NONE)
+		return;
+	if (buf == IO_UNIFIED_BUF_PAGE) {
+		get_page(frags->bv[i].bv_page);
+	} else {
+		buf = io_unified_page_buf(r, buf);
+		last = io_unified_frag_last(r, frags, i);
+	}
+	for (; buf <= last; buf++)
+		io_unified_hold(r, buf);
 }
 
 /* Let go of memory; the caller has accounted for what was in it */
 void io_unified_release(struct io_unified_region *r,
 			struct io_unified_frags *frags)
 {
-	u32 i;
+	u32 i, buf, last;
 
 	for (i = 0; i < frags->nr; i++) {
-		if (frags->buf[i] == IO_UNIFIED_BUF_NONE)
+		buf = frags->pgoff[i];
+		last = buf;
+		if (buf == IO_UNIFIED_BUF_NONE)
 			continue;
-		if (frags->buf[i] == IO_UNIFIED_BUF_PAGE)
+		if (buf == IO_UNIFIED_BUF_PAGE) {
 			put_page(frags->bv[i].bv_page);
-		io_unified_unhold(r, frags->buf[i]);
+		} else {
+			buf = io_unified_page_buf(r, buf);
+			last = io_unified_frag_last(r, frags, i);
+		}
+		for (; buf <= last; buf++)
+			io_unified_unhold(r, buf);
 	}
 	frags->nr = 0;
 	frags->len = 0;
+	frags->align = 0;
 }
 
-/* Append a piece, whose hold on its memory the caller has taken */
-void io_unified_frag_push(struct io_unified_frags *frags,
-			  const struct bio_vec *bv, u32 buf)
-{
-	frags->bv[frags->nr] = *bv;
-	frags->buf[frags->nr++] = buf;
-	frags->len += bv->bv_len;
-}
-
+/*
+ * Make the last piece longer where @bv goes on: in the region, and in memory.
+ * The device is told of one piece then.
+ */
 static bool io_unified_frag_merge(struct io_unified_frags *frags,
-				  const struct bio_vec *bv, u32 buf)
+				  const struct bio_vec *bv, u32 pgoff)
 {
 	struct bio_vec *prev;
+	phys_addr_t end;
 
-	if (!frags->nr || !io_unified_is_buf(buf) ||
-	    frags->buf[frags->nr - 1] != buf)
+	if (!frags->nr || !io_unified_is_buf(pgoff))
 		return false;
 	prev = &frags->bv[frags->nr - 1];
-	if (prev->bv_page != bv->bv_page ||
-	    prev->bv_offset + prev->bv_len != bv->bv_offset)
+	if (io_unified_frag_off(frags, frags->nr - 1) + prev->bv_len !=
+	    ((u64)pgoff << PAGE_SHIFT) + bv->bv_offset ||
+	    prev->bv_len + bv->bv_len > IO_UNIFIED_MAX_FRAG_LEN)
 		return false;
+	if (!bv->bv_offset) {
+		/* another page: the one next to it, for any device */
+		end = bvec_phys(prev) + prev->bv_len;
+		if (IS_ENABLED(CONFIG_HIGHMEM) || !lower_32_bits(end) ||
+		    page_to_phys(bv->bv_page) != end)
+			return false;
+	}
 	prev->bv_len += bv->bv_len;
 	frags->len += bv->bv_len;
+	frags->align |= bv->bv_len;
 	return true;
 }
 
+/*
+ * Append what has been received.  A piece of a record is in one buffer, as the
+ * application answers for it.
+ */
 void io_unified_frag_add(struct io_unified_region *r,
 			 struct io_unified_frags *frags,
-			 const struct bio_vec *bv, u32 buf)
+			 const struct bio_vec *bv, u32 pgoff)
 {
-	if (io_unified_frag_merge(frags, bv, buf))
+	u64 off = ((u64)pgoff << PAGE_SHIFT) + bv->bv_offset;
+
+	if (!io_unified_starts_buf(r, off) &&
+	    io_unified_frag_merge(frags, bv, pgoff))
 		return;
-	io_unified_hold(r, buf);
-	io_unified_frag_push(frags, bv, buf);
+	io_unified_hold(r, io_unified_page_buf(r, pgoff));
+	io_unified_frag_push(frags, bv, pgoff);
 }
 
 /* Append @from from its piece @i on, with its holds, to @to, which has room */
@@ -137,19 +201,21 @@ void io_unified_frags_move(struct io_unified_region *r,
 {
 	u32 first = i;
 
-	if (i < from->nr &&
-	    io_unified_frag_merge(to, &from->bv[i], from->buf[i])) {
-		/* never the last hold, the piece before it has one too */
-		atomic_dec(&r->holds[from->buf[i]]);
-		atomic_dec(&r->nr_held);
-		from->len -= from->bv[i++].bv_len;
-	}
-	/* pieces of the same buffer that lie side by side are one already */
 	for (; i < from->nr; i++) {
-		from->len -= from->bv[i].bv_len;
-		io_unified_frag_push(to, &from->bv[i], from->buf[i]);
+		const struct bio_vec *bv = &from->bv[i];
+
+		from->len -= bv->bv_len;
+		if (!io_unified_frag_merge(to, bv, from->pgoff[i])) {
+			io_unified_frag_push(to, bv, from->pgoff[i]);
+		} else if (!io_unified_starts_buf(r, io_unified_frag_off(from, i))) {
+			/* never the last hold, the piece before it has one too */
+			atomic_dec(&r->holds[io_unified_page_buf(r, from->pgoff[i])]);
+			atomic_dec(&r->nr_held);
+		}
 	}
 	from->nr = first;
+	if (!first)
+		from->align = 0;
 }
 
 /* Move all but the first @keep bytes of @from to @to, which is empty */
@@ -162,18 +228,43 @@ void io_unified_frags_split(struct io_unified_region *r,
 	while (keep && keep >= from->bv[i].bv_len)
 		keep -= from->bv[i++].bv_len;
 	if (keep) {
-		struct bio_vec *bv = &from->bv[i], rest = *bv;
+		struct bio_vec *bv = &from->bv[i], rest;
+		u32 pgoff = from->pgoff[i], off = bv->bv_offset + keep;
+		struct page *page = bv->bv_page;
 
-		rest.bv_offset += keep;
-		rest.bv_len -= keep;
-		if (from->buf[i] == IO_UNIFIED_BUF_PAGE)
-			get_page(rest.bv_page);
-		io_unified_frag_add(r, to, &rest, from->buf[i]);
+		if (io_unified_is_buf(pgoff)) {
+			pgoff += off >> PAGE_SHIFT;
+			off = offset_in_page(off);
+			page = r->mr.pages[r->data_page + pgoff];
+		}
+		bvec_set_page(&rest, page, bv->bv_len - keep, off);
+		io_unified_frag_push(to, &rest, pgoff);
+		/* the buffer at the cut is in both */
+		if (!io_unified_is_buf(pgoff) ||
+		    !io_unified_starts_buf(r, io_unified_frag_off(to, 0)))
+			io_unified_frag_hold_first(r, to);
 		from->len -= rest.bv_len;
+		from->align |= keep;
 		bv->bv_len = keep;
 		i++;
 	}
 	io_unified_frags_move(r, to, from, i);
+}
+
+static bool io_unified_odd_piece(const struct io_unified_dev *dev,
+				 const struct io_unified_frags *frags, u32 i)
+{
+	const struct bio_vec *bv = &frags->bv[i];
+	u32 end = bv->bv_offset + bv->bv_len;
+	phys_addr_t phys = bvec_phys(bv);
+
+	if ((bv->bv_offset | bv->bv_len) & dev->dma_mask)
+		return true;
+	if (bv->bv_len > dev->max_seg ||
+	    (phys | dev->seg_mask) != ((phys + bv->bv_len - 1) | dev->seg_mask))
+		return true;
+	return (i && bv->bv_offset & dev->gap_mask) ||
+	       (i + 1 < frags->nr && end & dev->gap_mask);
 }
 
 /* Does the device have to be helped to read this? */
@@ -184,15 +275,10 @@ bool io_unified_misfit(const struct io_unified_dev *dev,
 
 	if (frags->nr > dev->max_frags)
 		return true;
+	if (dev->any_piece && !(frags->align & dev->dma_mask))
+		return false;
 	for (i = 0; i < frags->nr; i++) {
-		const struct bio_vec *bv = &frags->bv[i];
-
-		if ((bv->bv_offset | bv->bv_len) & dev->dma_mask)
-			return true;
-		if (i && bv->bv_offset & dev->gap_mask)
-			return true;
-		if (i + 1 < frags->nr &&
-		    (bv->bv_offset + bv->bv_len) & dev->gap_mask)
+		if (io_unified_odd_piece(dev, frags, i))
 			return true;
 	}
 	return false;
@@ -215,16 +301,15 @@ static int io_unified_alloc_pages(struct io_unified_region *r,
 	return 0;
 }
 
-static void io_unified_copy_frags(struct io_unified_frags *to,
+static void io_unified_copy_frags(const struct io_unified_frags *to,
 				  const struct io_unified_frags *from)
 {
 	struct iov_iter iter;
 	u32 i;
 
-	iov_iter_bvec(&iter, ITER_DEST, to->bv, to->nr, to->len);
-	for (i = 0; i < from->nr; i++)
-		copy_page_to_iter(from->bv[i].bv_page, from->bv[i].bv_offset,
-				  from->bv[i].bv_len, &iter);
+	iov_iter_bvec(&iter, ITER_SOURCE, from->bv, from->nr, from->len);
+	for (i = 0; i < to->nr; i++)
+		copy_page_from_iter(to->bv[i].bv_page, 0, to->bv[i].bv_len, &iter);
 }
 
 /* Replace what holds @x's payload by whole pages; @pad bytes are no payload */
@@ -249,25 +334,8 @@ int io_unified_compact(struct io_unified_xfer *x, u32 pad)
 			io_unified_release(r, &y->frags);
 		}
 	}
-	if (!ret) {
-		x->frags.nr = 0;
-		x->frags.len = 0;
+	if (!ret)
 		io_unified_frags_move(r, &x->frags, &y->frags, 0);
-	}
 	io_unified_put_xfer(y);
 	return ret;
-}
-
-/* Where piece @i is, as offset into the data area */
-u64 io_unified_frag_off(struct io_unified_region *r,
-			const struct io_unified_frags *frags, u32 i)
-{
-	u64 off = (u64)frags->buf[i] << r->buf_shift;
-	const struct bio_vec *bv = &frags->bv[i];
-	struct page **pages = r->mr.pages + r->data_page;
-
-	/* a buffer may be of several pages, a piece never is */
-	while (pages[off >> PAGE_SHIFT] != bv->bv_page)
-		off += PAGE_SIZE;
-	return off + bv->bv_offset;
 }

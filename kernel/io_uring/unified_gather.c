@@ -122,14 +122,6 @@ static int io_unified_cut_end(struct io_unified_stream *s,
 	return 0;
 }
 
-/* Records that fit one by one fit together, unless there are too many or gaps */
-static bool io_unified_fits(const struct io_unified_dev *dev,
-			    const struct io_unified_xfer *x)
-{
-	return !x->misfit && !x->pad && !dev->gap_mask &&
-	       x->frags.nr <= dev->max_frags;
-}
-
 /* Make a write command of @x, which ends with a block */
 static int io_unified_ready(struct io_unified_stream *s,
 			    struct io_unified_xfer *x)
@@ -145,7 +137,7 @@ static int io_unified_ready(struct io_unified_stream *s,
 			return ret;
 	}
 	x->buf.len = x->frags.len - x->pad;
-	if (!io_unified_fits(dev, x) && io_unified_misfit(dev, &x->frags)) {
+	if (io_unified_misfit(dev, &x->frags)) {
 		io_unified_keep_current(s);
 		ret = io_unified_compact(x, x->pad);
 		if (ret)

@@ -270,12 +270,9 @@ __bpf_kfunc struct io_unified_buf *bpf_io_unified_buf_clone(struct io_unified_bu
 	if (!x)
 		return NULL;
 	for (i = 0; i < from->frags.nr; i++) {
-		if (from->frags.buf[i] == IO_UNIFIED_BUF_PAGE)
-			get_page(from->frags.bv[i].bv_page);
-		if (from->frags.buf[i] != IO_UNIFIED_BUF_NONE)
-			io_unified_hold(x->region, from->frags.buf[i]);
+		io_unified_frag_hold(x->region, &from->frags, i);
 		io_unified_frag_push(&x->frags, &from->frags.bv[i],
-				     from->frags.buf[i]);
+				     from->frags.pgoff[i]);
 	}
 	x->shared = true;
 	x->buf.user_data = buf->user_data;

@@ -69,6 +69,10 @@ static void io_unified_set_limits(struct io_unified_dev *dev)
 	dev->max_frags = min(queue_max_segments(q), IO_UNIFIED_MAX_FRAGS);
 	dev->dma_mask = queue_dma_alignment(q);
 	dev->gap_mask = queue_virt_boundary(q);
+	dev->seg_mask = queue_segment_boundary(q);
+	dev->max_seg = queue_max_segment_size(q);
+	dev->any_piece = !dev->gap_mask && dev->max_seg >= IO_UNIFIED_MAX_FRAG_LEN &&
+			 lower_32_bits(dev->seg_mask) == U32_MAX;
 }
 
 static bool io_unified_has_disk(const struct io_unified_region *r,
@@ -191,6 +195,7 @@ static struct io_unified_xfer *__io_unified_get_xfer(struct io_unified_region *r
 	x->pad = 0;
 	x->frags.nr = 0;
 	x->frags.len = 0;
+	x->frags.align = 0;
 	return x;
 }
 
@@ -268,13 +273,14 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 	struct io_unified_region *r = x->region;
 	struct io_unified_frags *frags = &x->frags;
 	u32 max = x->dev ? x->dev->max_frags : IO_UNIFIED_MAX_FRAGS;
-	u32 left = len, nr, buf;
+	u32 left = len, last = IO_UNIFIED_BUF_NONE, nr, buf;
 
 	lockdep_assert_held(&r->ctx->uring_lock);
 
 	if (off > r->data_size || len > r->data_size - off)
 		return -EFAULT;
 
+	frags->align = offset_in_page(off) | len;
 	while (left) {
 		u32 n = min_t(u32, left, PAGE_SIZE - offset_in_page(off));
 		int ret = io_unified_own(r, off, &buf);
@@ -284,15 +290,17 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 		nr = frags->nr;
 		if (!io_unified_add_piece(frags->bv, &frags->nr, max,
 					  r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
-					  offset_in_page(off), n,
-					  nr && frags->buf[nr - 1] == buf))
+					  offset_in_page(off), n, buf == last))
 			return -EINVAL;
 		if (frags->nr > nr) {
-			frags->buf[nr] = buf;
-			if (buf != IO_UNIFIED_BUF_NONE)
+			frags->pgoff[nr] = buf;
+			if (buf != IO_UNIFIED_BUF_NONE) {
+				frags->pgoff[nr] = off >> PAGE_SHIFT;
 				io_unified_hold(r, buf);
+			}
 		}
 		off += n;
+		last = buf;
 		left -= n;
 	}
 	frags->len = len;

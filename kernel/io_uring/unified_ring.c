@@ -58,7 +58,7 @@ static void io_unified_fill_piece(struct io_unified_xfer *x)
 
 	io_unified_put_cqe(r, &(struct io_unified_cqe) {
 		.user_data	= x->buf.user_data,
-		.dma_addr	= io_unified_frag_off(r, &x->frags, i),
+		.dma_addr	= io_unified_frag_off(&x->frags, i),
 		.len		= x->frags.bv[i].bv_len,
 		.flags		= x->cqe_flags | (more ? IO_UNIFIED_CQE_F_MORE : 0),
 		.result64	= x->result,

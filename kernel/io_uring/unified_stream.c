@@ -33,7 +33,7 @@ void io_unified_give_app(struct io_unified_xfer *x)
 	x->nr_posted = 0;
 	scoped_guard(spinlock_irqsave, &r->lock) {
 		for (i = 0; i < x->frags.nr; i++)
-			r->app_holds[x->frags.buf[i]]++;
+			r->app_holds[io_unified_page_buf(r, x->frags.pgoff[i])]++;
 		r->nr_app_holds += x->frags.nr;
 		io_unified_count_add(r, &r->stats.passed, 1, x->frags.len);
 		io_unified_count_add(r, &r->stats.in_flight, -1,
@@ -49,7 +49,7 @@ bool io_unified_in_area(const struct io_unified_frags *frags)
 	u32 i;
 
 	for (i = 0; i < frags->nr; i++) {
-		if (!io_unified_is_buf(frags->buf[i]))
+		if (!io_unified_is_buf(frags->pgoff[i]))
 			return false;
 	}
 	return true;
@@ -232,7 +232,7 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 			n = min(n, s->rec_len - frags->len);
 		bvec_set_page(&bv, r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
 			      n, offset_in_page(off));
-		io_unified_frag_add(r, frags, &bv, buf);
+		io_unified_frag_add(r, frags, &bv, off >> PAGE_SHIFT);
 		s->off += n;
 		off += n;
 		len -= n;
