@@ -246,6 +246,9 @@ struct io_unified_stream {
 	u32			cur_buf;	/* zcrx looks at it */
 	u32			held_buf;	/* cur_buf, if it must be held */
 	u32			uncounted;	/* records, not in the statistics yet */
+	u32			uncounted_bytes;
+	u32			dropped_recs;	/* whose memory is in @dropped */
+	struct io_unified_frags	dropped;
 
 	/* under region->lock */
 	u32			nr_inflight;
@@ -275,15 +278,17 @@ static inline void io_unified_count_add(struct io_unified_region *r,
 	io_unified_stat_add(r, &count->bytes, bytes);
 }
 
-/* Count the records that have been received since this was called last */
+/* Count what has been received since this was called last */
 static inline void io_unified_count_recs(struct io_unified_stream *s)
 {
 	struct io_unified_region *r = s->region;
 
 	lockdep_assert_held(&r->lock);
-	io_unified_stat_add(r, &r->stats.rx.bufs, s->uncounted);
-	io_unified_stat_add(r, &r->stats.in_flight.bufs, s->uncounted);
+	io_unified_count_add(r, &r->stats.rx, s->uncounted, s->uncounted_bytes);
+	io_unified_count_add(r, &r->stats.in_flight, s->uncounted,
+			     s->uncounted_bytes);
 	s->uncounted = 0;
+	s->uncounted_bytes = 0;
 }
 
 /* programs see the region as something opaque */

@@ -80,6 +80,36 @@ static void io_unified_set_current(struct io_unified_stream *s, u32 buf)
 	s->cur_buf = buf;
 }
 
+/* Dropped records give their memory back together: each time takes a lock */
+static void io_unified_free_dropped(struct io_unified_stream *s)
+{
+	struct io_unified_region *r = s->region;
+	u32 nr = s->dropped_recs, len = s->dropped.len;
+
+	lockdep_assert_held(&r->lock);
+
+	io_unified_count_recs(s);
+	io_unified_count_add(r, &r->stats.dropped, nr, len);
+	io_unified_count_add(r, &r->stats.in_flight, -(s64)nr, -(s64)len);
+	io_unified_release(r, &s->dropped);
+	s->dropped_recs = 0;
+}
+
+static void io_unified_drop(struct io_unified_stream *s,
+			    struct io_unified_xfer *rec)
+{
+	struct io_unified_region *r = s->region;
+
+	if (s->dropped.nr + rec->frags.nr > IO_UNIFIED_MAX_FRAGS) {
+		io_unified_keep_current(s);
+		scoped_guard(spinlock_irqsave, &r->lock)
+			io_unified_free_dropped(s);
+	}
+	s->dropped_recs++;
+	rec->nr_recs = 0;
+	io_unified_frags_move(r, &s->dropped, &rec->frags, 0);
+}
+
 /* To the application, or a socket: the stream goes on with another transfer */
 static int io_unified_give(struct io_unified_stream *s,
 			   struct io_unified_xfer *rec, int verdict)
@@ -147,13 +177,42 @@ static void io_unified_record(struct io_unified_stream *s)
 	/* it went on to somebody else, or the gather has taken all of it */
 	if (s->rec != rec || !rec->frags.nr)
 		return;
+	if (likely(!ret)) {
+		io_unified_drop(s, rec);
+		return;
+	}
 	io_unified_keep_current(s);
 	guard(spinlock_irqsave)(&r->lock);
 	io_unified_count_recs(s);
-	if (ret && !s->error)
+	if (!s->error)
 		io_unified_stat_add(r, &r->stats.stage_errors, 1);
 	io_unified_account_end(r, s->error ? &r->stats.failed : &r->stats.dropped,
 			       rec);
+}
+
+/*
+ * Memory for one more piece, and @need transfers.  Others take transfers under
+ * ->uring_lock, too, and stages leave that many: there can only be more.
+ */
+static bool io_unified_rx_room(struct io_unified_region *r, u32 need)
+{
+	return atomic_read(&r->nr_held) < r->high &&
+	       READ_ONCE(r->nr_free) >= need;
+}
+
+/* There is none, unless it is what has been dropped: reception waits for it */
+static bool io_unified_rx_stall(struct io_unified_stream *s, u32 need)
+{
+	struct io_unified_region *r = s->region;
+
+	guard(spinlock_irqsave)(&r->lock);
+	io_unified_free_dropped(s);
+	if (io_unified_rx_room(r, need))
+		return false;
+	s->refused = true;
+	s->stalled = true;
+	io_unified_stat_add(r, &r->stats.rx_stalls, 1);
+	return true;
 }
 
 static bool io_unified_rx_begin(struct io_unified_stream *s, u32 buf, u32 len,
@@ -162,31 +221,33 @@ static bool io_unified_rx_begin(struct io_unified_stream *s, u32 buf, u32 len,
 	struct io_unified_region *r = s->region;
 	u32 need = IO_UNIFIED_RX_RESERVE;
 
-	guard(spinlock_irqsave)(&r->lock);
-	if (s->error)
+	if (READ_ONCE(s->error))
 		return false;
 	/* each record of it may become a transfer of its own */
 	if (s->rec_len)
 		need += len / s->rec_len;
-	if (atomic_read(&r->nr_held) >= r->high || r->nr_free < need) {
-		s->refused = true;
-		s->stalled = true;
-		io_unified_stat_add(r, &r->stats.rx_stalls, 1);
+	if (unlikely(!io_unified_rx_room(r, need)) && io_unified_rx_stall(s, need))
 		return false;
+	if (s->held_buf != IO_UNIFIED_BUF_NONE) {
+		guard(spinlock_irqsave)(&r->lock);
+		io_unified_set_current(s, buf);
 	}
-	io_unified_set_current(s, buf);
-	io_unified_count_recs(s);
-	io_unified_stat_add(r, &r->stats.rx.bytes, len);
-	io_unified_stat_add(r, &r->stats.in_flight.bytes, len);
-	if (copied)
+	s->cur_buf = buf;
+	s->uncounted_bytes += len;
+	if (unlikely(copied)) {
+		guard(spinlock_irqsave)(&r->lock);
 		io_unified_stat_add(r, &r->stats.copied_bytes, len);
+	}
 	return true;
 }
 
 /* The stream ended with an error before it could keep these */
-static void io_unified_lose(struct io_unified_region *r, u32 len)
+static void io_unified_lose(struct io_unified_stream *s, u32 len)
 {
+	struct io_unified_region *r = s->region;
+
 	guard(spinlock_irqsave)(&r->lock);
+	io_unified_count_recs(s);
 	io_unified_count_add(r, &r->stats.failed, 0, len);
 	io_unified_count_add(r, &r->stats.in_flight, 0, -(s64)len);
 }
@@ -244,7 +305,7 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 			break;
 	}
 	if (unlikely(len))
-		io_unified_lose(r, len);
+		io_unified_lose(s, len);
 	return true;
 }
 
@@ -282,7 +343,7 @@ static void io_unified_rx_end(struct io_unified_stream *s)
 {
 	guard(spinlock_irqsave)(&s->region->lock);
 	io_unified_set_current(s, IO_UNIFIED_BUF_NONE);
-	io_unified_count_recs(s);
+	io_unified_free_dropped(s);
 }
 
 /* Send what has been gathered; at the end of the stream, all of it */
