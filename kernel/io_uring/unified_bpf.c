@@ -59,29 +59,31 @@ static __always_inline int __io_unified_run(struct io_unified_region *r,
 					    enum io_unified_hook hook)
 {
 	const struct io_unified_chain *chain;
-	int verdict = IO_UNIFIED_NEXT;
 	u32 i;
 
 	guard(rcu)();
 	chain = rcu_dereference(r->chain);
-	for (i = 0; chain && i < chain->nr && verdict == IO_UNIFIED_NEXT; i++) {
+	if (!chain)
+		return IO_UNIFIED_NEXT;
+	for (i = 0; i < chain->nr; i++) {
 		struct io_unified_stage *st = chain->stages[i];
 		const struct io_unified_ops *ops = st->ops;
+		int (*func)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
+		int verdict;
 
-		if (!io_unified_asked(st))
+		func = hook == IO_UNIFIED_HOOK_RX ? ops->rx : ops->tx;
+		if (!func || !io_unified_asked(st))
 			continue;
-		if (hook == IO_UNIFIED_HOOK_RX && ops->rx)
-			verdict = ops->rx(io_unified_mangle(r), &x->buf);
-		else if (hook == IO_UNIFIED_HOOK_TX && ops->tx)
-			verdict = ops->tx(io_unified_mangle(r), &x->buf);
-		else
-			continue;
+		verdict = func(io_unified_mangle(r), &x->buf);
 		trace_io_unified_verdict(r->ctx, ops->name, &x->buf, verdict);
+		if (verdict == IO_UNIFIED_NEXT)
+			continue;
 		if (unlikely(verdict < IO_UNIFIED_NEXT || verdict > IO_UNIFIED_SEND))
 			io_unified_bad_answer(st, hook == IO_UNIFIED_HOOK_RX ?
 					      "rx" : "tx", verdict);
+		return verdict;
 	}
-	return verdict;
+	return IO_UNIFIED_NEXT;
 }
 
 /* Ask the stages about @x */
