@@ -2,15 +2,14 @@
 /*
  * record: the pipeline from the network to storage, behind all of its stages.
  *
- * What reaches it is written.  It keeps the books on the commands that do it:
- * how large they were, and how they ended.
+ * What the stages before it leave is written, by itself: nobody has to be asked
+ * for that.  It keeps the books on the commands that do it, how large they were
+ * and how they ended.
  */
 #include "vmlinux.h"
 #include "unified.bpf.h"
 
 #define RECORD_SLOTS	20
-
-UNIFIED_VERDICTS(record_verdicts);
 
 /* One entry a CPU; size_log2[i] counts commands of 2^i to 2^(i+1) - 1 bytes */
 struct record_commands {
@@ -27,12 +26,6 @@ struct {
 	__type(key, __u32);
 	__type(value, struct record_commands);
 } record_commands SEC(".maps");
-
-SEC("struct_ops/rx")
-int BPF_PROG(record_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
-{
-	return unified_verdict(record_verdicts, IO_UNIFIED_WRITE, buf->len);
-}
 
 static __always_inline __u32 log2_slot(__u32 v)
 {
@@ -68,7 +61,6 @@ int BPF_PROG(record_complete, struct io_unified_ctx *region,
 	return IO_UNIFIED_DONE;
 }
 
-UNIFIED_STAGE(record, .rx = (void *)record_rx,
-	      .complete = (void *)record_complete);
+UNIFIED_STAGE(record, .complete = (void *)record_complete);
 
 char LICENSE[] SEC("license") = "GPL";

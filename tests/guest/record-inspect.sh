@@ -17,10 +17,10 @@ check() { # WHAT JQ_FILTER COMMAND...
 nic 1500 on
 record_start --name inspect --stage filter:drop-prefix=DROP
 
-for prog in filter_rx record_rx record_complete sluice_flow; do
+for prog in filter_rx record_complete sluice_flow; do
 	check "program $prog" "any(.[]; .name == \"$prog\")" bpftool -j prog show
 done
-for map in filter_verdicts record_verdicts flows; do
+for map in filter_verdicts record_commands flows; do
 	check "map $map" "any(.[]; .name == \"$map\")" bpftool -j map show
 done
 check "struct_ops maps by name" 'map(.name) | contains(["filter", "record"])' \

@@ -39,7 +39,8 @@ record_end
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 
 # SIGINT reaches also the streams of the other ring
-record_start --queue 0 --nvme /dev/nvme0n2 --format log --streams 0 --lba 1000000
+record_start --queue 0 --nvme /dev/nvme0n2 --format log --streams 0 --lba 1000000 \
+	--stage filter:drop-prefix=DROP
 senders=()
 for ((i = 1; i <= 6; i++)); do
 	tx bash -c "seq 1 1000000000 | socat -u - TCP4:$rx_ip:$port" 2>/dev/null &
@@ -50,10 +51,10 @@ six() {
 		jq '.streams | map(select(.readable_bytes > 10000)) | length')" = 6 ]
 }
 until_true 60 six || die "nothing is indexed: $(cat /tmp/record.err)"
-[ "$("$sluice" show record -j | jq '.[0].objects | map(select(.name == "record_rx")) | length')" = 2 ] ||
+[ "$("$sluice" show record -j | jq '.[0].objects | map(select(.name == "record_complete")) | length')" = 2 ] ||
 	die "sluice show: $("$sluice" show record)"
 "$sluice" stat -1j record | jq -e '.pipelines[0] | .rings == 2 and .received_bytes > 60000 and
-	(.verdicts | map(select(.stage == "record" and .verdict == "write")) | length == 1)' >/dev/null ||
+	(.verdicts | map(select(.stage == "filter1" and .verdict == "next")) | length == 1)' >/dev/null ||
 	die "sluice stat: $("$sluice" stat -1j record)"
 cp /out/summary.json /tmp/summary.json
 kill -INT $record
