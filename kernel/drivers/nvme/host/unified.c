@@ -13,7 +13,6 @@
 #include <linux/blk-mq.h>
 #include <linux/io_uring/unified.h>
 #include <linux/nvme_ioctl.h>
-#include <linux/uio.h>
 #include "nvme.h"
 #include "unified.h"
 
@@ -22,7 +21,6 @@ static enum rq_end_io_ret nvme_unified_end_io(struct request *req,
 					      const struct io_comp_batch *iob)
 {
 	struct io_unified_cmd *ucmd = req->end_io_data;
-	struct bio *bio = ucmd->priv;
 	int status;
 
 	if (nvme_req(req)->flags & NVME_REQ_CANCELLED)
@@ -30,9 +28,8 @@ static enum rq_end_io_ret nvme_unified_end_io(struct request *req,
 	else
 		status = nvme_req(req)->status ?: blk_status_to_errno(err);
 
-	/* never a copy, see nvme_unified_map(): fine in any context */
-	if (bio)
-		blk_rq_unmap_user(bio);
+	if (ucmd->nr_meta)
+		bio_uninit(&ucmd->bio);
 	ucmd->done(ucmd, status, le64_to_cpu(nvme_req(req)->result.u64));
 	return RQ_END_IO_FREE;
 }
@@ -56,39 +53,42 @@ static int nvme_unified_map_meta(struct request *req,
 					   bv->bv_offset) != bv->bv_len)
 			ret = -EINVAL;
 	}
-	/* as many vectors as it has to unpin: none, they are the region's */
-	bip->bip_max_vcnt = 0;
 	req->nr_integrity_segments = bip->bip_vcnt;
 	req->cmd_flags |= REQ_INTEGRITY;
 	return ret;
 }
 
+/* The memory is the region's, and with it the bio: nothing is pinned or copied */
 static int nvme_unified_map(struct request *req, struct io_unified_cmd *ucmd)
 {
-	struct request_queue *q = req->q;
-	struct nvme_ns *ns = q->queuedata;
-	struct iov_iter iter;
+	struct nvme_ns *ns = req->q->queuedata;
+	struct bio *bio = &ucmd->bio;
+	u32 align = 0, i;
 	int ret;
 
 	if (ucmd->nr_meta && !(ns && blk_get_integrity(ns->disk)))
 		return -EINVAL;
-
-	iov_iter_bvec(&iter, nvme_is_write(nvme_req(req)->cmd) ? ITER_SOURCE :
-		      ITER_DEST, ucmd->bvec, ucmd->nr_bvecs,
-		      ucmd->cmd->data_len);
-	if (iov_iter_alignment(&iter) & queue_dma_alignment(q))
+	for (i = 0; i < ucmd->nr_bvecs; i++)
+		align |= ucmd->bvec[i].bv_offset | ucmd->bvec[i].bv_len;
+	if (align & queue_dma_alignment(req->q))
 		return -EINVAL;
 
-	ret = blk_rq_map_user_iov(q, req, NULL, &iter, GFP_KERNEL);
-	if (ret)
-		return ret;
-	/* The queue's limits made it a copy, which only task context can undo */
-	ret = req->bio->bi_private ? -EINVAL : 0;
+	bio_init(bio, NULL, ucmd->bvec, ucmd->nr_bvecs, req_op(req));
+	/* for statistics and limits; of no cgroup, as passthrough is not throttled */
+	bio->bi_bdev = ns ? ns->disk->part0 : NULL;
+	bio->bi_vcnt = ucmd->nr_bvecs;
+	bio->bi_iter.bi_size = ucmd->cmd->data_len;
+
+	ret = blk_rq_append_bio(req, bio);
 	if (!ret && ucmd->nr_meta)
 		ret = nvme_unified_map_meta(req, ucmd);
-	if (ret)
-		blk_rq_unmap_user(req->bio);
-	return ret;
+	if (ret) {
+		bio_uninit(bio);
+		req->bio = NULL;
+		/* -EREMOTEIO: it would have to be copied */
+		return ret == -ENOMEM ? ret : -EINVAL;
+	}
+	return 0;
 }
 
 /* A command that moves logical blocks, and what goes with them */
@@ -207,8 +207,6 @@ static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 		}
 	}
 
-	/* to free it on completion, as req->bio will be NULL at that time */
-	ucmd->priv = req->bio;
 	req->end_io_data = ucmd;
 	req->end_io = nvme_unified_end_io;
 	blk_execute_rq_nowait(req, false);

@@ -8,9 +8,9 @@
 #ifndef _LINUX_IO_URING_UNIFIED_H
 #define _LINUX_IO_URING_UNIFIED_H
 
+#include <linux/blk_types.h>
 #include <linux/types.h>
 
-struct bio_vec;
 struct file;
 struct gendisk;
 struct module;
@@ -20,7 +20,8 @@ struct nvme_uring_cmd;
  * struct io_unified_cmd - one command for the driver
  * @cmd:	the command, stable until ->queue_cmd() returns; addr and metadata
  *		are not looked at
- * @bvec:	its data, cmd->data_len bytes, stable until @done
+ * @bvec:	its data, cmd->data_len bytes, no more pieces than the device can
+ *		gather; stable until @done
  * @meta:	its separate metadata, cmd->metadata_len bytes, stable until @done
  * @nr_bvecs:	0 for a command without data
  * @nr_meta:	0 for a command without separate metadata
@@ -47,8 +48,8 @@ struct io_unified_cmd {
 	u32				len;
 	void				(*done)(struct io_unified_cmd *cmd,
 						int status, u64 result);
-	/* of the driver */
-	void				*priv;
+	/* of the driver, until @done */
+	struct bio			bio;
 };
 
 /**
