@@ -359,12 +359,26 @@ void io_unified_prep_flush(struct io_unified_xfer *x)
 	};
 }
 
-static void io_unified_complete_sq(struct io_unified_xfer *x)
+/* The driver has done with @x */
+static void io_unified_returned(struct io_unified_xfer *x)
+{
+	struct io_unified_region *r = x->region;
+
+	lockdep_assert_held(&r->lock);
+
+	r->nr_inflight--;
+	if (x->status)
+		io_unified_stat_add(r, &r->stats.nvme_errors, 1);
+}
+
+static void io_unified_complete_sq(struct io_unified_xfer *x, bool issued)
 {
 	struct io_unified_region *r = x->region;
 	struct io_ring_ctx *ctx = r->ctx;
 
 	scoped_guard(spinlock_irqsave, &r->lock) {
+		if (issued)
+			io_unified_returned(x);
 		io_unified_release(r, &x->frags);
 		io_unified_kick(r);
 		io_unified_post_cqe(x, 0);
@@ -382,9 +396,7 @@ static void io_unified_made_done(struct io_unified_xfer *x, int verdict)
 	if (x->nvme.opcode == nvme_cmd_read)
 		count = &r->stats.dropped;
 	scoped_guard(spinlock_irqsave, &r->lock) {
-		r->nr_inflight--;
-		if (x->status)
-			io_unified_stat_add(r, &r->stats.nvme_errors, 1);
+		io_unified_returned(x);
 		io_unified_account_end(r, x->status ? &r->stats.failed : count, x);
 		if (verdict == IO_UNIFIED_NOTIFY)
 			io_unified_post_cqe(x, IO_UNIFIED_CQE_F_NOTIFY);
@@ -442,15 +454,13 @@ static void io_unified_done(struct io_unified_cmd *cmd, int status, u64 result)
 		io_unified_made_done(x, verdict);
 		return;
 	}
-	scoped_guard(spinlock_irqsave, &r->lock) {
-		r->nr_inflight--;
-		if (status)
-			io_unified_stat_add(r, &r->stats.nvme_errors, 1);
+	if (!x->req) {
+		io_unified_complete_sq(x, true);
+		return;
 	}
-	if (x->req)
-		io_unified_req_done(x);
-	else
-		io_unified_complete_sq(x);
+	scoped_guard(spinlock_irqsave, &r->lock)
+		io_unified_returned(x);
+	io_unified_req_done(x);
 }
 
 /* An SQE that is not for the driver to see */
@@ -459,7 +469,7 @@ void io_unified_refuse(struct io_unified_xfer *x, int err)
 	scoped_guard(spinlock_irqsave, &x->region->lock)
 		io_unified_stat_add(x->region, &x->region->stats.sq_invalid, 1);
 	x->status = err;
-	io_unified_complete_sq(x);
+	io_unified_complete_sq(x, false);
 }
 
 /* Where the stages want it: is there such a place? */

@@ -124,6 +124,13 @@ void io_unified_post_cqe(struct io_unified_xfer *x, u32 flags)
 	trace_io_unified_ring_full(r->ctx, r->cq_tail, x->buf.user_data);
 }
 
+/* What has no meaning yet */
+static bool io_unified_reserved(const struct io_unified_sqe *sqe)
+{
+	return sqe->__pad || sqe->__resv0[0] | sqe->__resv0[1] | sqe->__resv0[2] ||
+	       sqe->__resv[0] | sqe->__resv[1];
+}
+
 /* @sqe is the kernel's copy */
 static int io_unified_prep_sqe(struct io_unified_xfer *x,
 			       const struct io_unified_sqe *sqe)
@@ -136,9 +143,7 @@ static int io_unified_prep_sqe(struct io_unified_xfer *x,
 	x->nvme = sqe->nvme_cmd;
 	x->admin = sqe->flags & IO_UNIFIED_SQE_ADMIN;
 
-	if (sqe->flags & ~(u32)IO_UNIFIED_SQE_FLAGS || sqe->__pad ||
-	    !mem_is_zero(sqe->__resv0, sizeof(sqe->__resv0)) ||
-	    !mem_is_zero(sqe->__resv, sizeof(sqe->__resv)))
+	if (sqe->flags & ~(u32)IO_UNIFIED_SQE_FLAGS || io_unified_reserved(sqe))
 		return -EINVAL;
 	if (sqe->dev >= r->nr_devs)
 		return -ENODEV;
@@ -166,10 +171,8 @@ static int io_unified_return(struct io_unified_region *r,
 	u64 nr = sqe->buf_offset >> r->buf_shift;
 	u32 buf;
 
-	if (sqe->flags != IO_UNIFIED_SQE_RETURN || sqe->__pad || sqe->dev ||
-	    sqe->meta_offset || memcmp(&sqe->nvme_cmd, &none, sizeof(none)) ||
-	    !mem_is_zero(sqe->__resv0, sizeof(sqe->__resv0)) ||
-	    !mem_is_zero(sqe->__resv, sizeof(sqe->__resv)))
+	if (sqe->flags != IO_UNIFIED_SQE_RETURN || sqe->dev || sqe->meta_offset ||
+	    memcmp(&sqe->nvme_cmd, &none, sizeof(none)) || io_unified_reserved(sqe))
 		return -EINVAL;
 	if (!r->ifq || nr >= r->nr_bufs)
 		return -EFAULT;
