@@ -638,6 +638,9 @@ static int io_unregister_unified(struct io_ring_ctx *ctx)
 		if (r->nr_free + list_count_nodes(&r->overflow) < r->nr_xfers ||
 		    !list_empty(&r->streams))
 			return -EBUSY;
+		/* from here on nothing begins: a stage may ask for it as it ends */
+		INIT_LIST_HEAD(&r->free);
+		r->nr_free = 0;
 	}
 	io_unified_publish(ctx, NULL);
 	trace_io_unified_unregister(ctx, &r->stats);

@@ -16,6 +16,7 @@ int complete_ret;		/* for what has failed */
 __u64 made_slba;
 __u32 made_len = 4096;
 int rx_ret;
+bool exit_writes;		/* a buffer of its own, to made_slba */
 
 /* what it has seen */
 __u32 inits, second_inits, submits, completes, fails, retries, made_ends;
@@ -24,6 +25,7 @@ __u64 last_slba, last_tag;
 __u8 last_data[8];
 __u32 crc, stored, storage_null, storage_large;
 int kfunc_ret;
+__u32 exit_made;
 struct io_unified_stats stats;
 struct { struct io_unified_stats all; __u8 more; } more_stats;
 
@@ -40,7 +42,16 @@ int BPF_PROG(st_init, struct io_unified_ctx *region)
 SEC("struct_ops.s/exit")
 void BPF_PROG(st_exit_fn, struct io_unified_ctx *region, struct io_unified_exit *info)
 {
+	struct io_unified_buf *mine;
+
 	unified_save_exit(st_exit, info);
+	if (!exit_writes)
+		return;
+	mine = bpf_io_unified_alloc(region, made_len);
+	if (!mine)
+		return;
+	exit_made++;
+	bpf_io_unified_buf_write(mine, 0, made_slba);
 }
 
 static __always_inline void hand_on(struct io_unified_ctx *region,

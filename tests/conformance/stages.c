@@ -442,6 +442,16 @@ static void wait_made(struct setup *s, uint32_t nr)
 		be_patient(begin);
 }
 
+/* The same when no stage is there to see it */
+static void wait_written(struct setup *s, uint32_t nr)
+{
+	const volatile struct io_unified_stats *st = s->r.stats;
+	uint64_t begin = now_ms();
+
+	while (st->written.bufs != nr && now_ms() - begin < 60000)
+		be_patient(begin);
+}
+
 static void check_kfunc(struct setup *s, char what, int want, const char *text)
 {
 	I32(s, "kfunc_ret") = 4711;
@@ -541,6 +551,38 @@ static void test_exit(void)
 	check_res(ask(&s, ' ', 512), -EINVAL, "an answer that is no verdict");
 	info = wait_exit(&s, "st_exit");
 	ok(info.kind == 4 && strstr(info.reason, "rx() answered 99"), "... ejects the stage");
+	tear_down(&s);
+}
+
+/* The last chance of a stage: its region may be there, or about to go */
+static void test_exit_writes(void)
+{
+	static const struct op write = { .mask = NVME, .len = 4096, .lba = 1000,
+					 .flags = IORING_UNIFIED_F_WRITE };
+	static char made[4096], before[4096];
+	struct setup s;
+
+	set_up_stages(&s, 0);
+	must_attach(&s, "st");
+	fill(before, sizeof(before), 21);
+	memcpy(s.own, before, sizeof(before));
+	do_op(&s, write);
+	U64(&s, "made_slba") = 1000;
+	BOOL(&s, "exit_writes") = true;
+	bpf_link__destroy(s.link);
+	wait_written(&s, 1);
+	ok(U32(&s, "exit_made") == 1 && on_device(1000, made, 4096),
+	   "exit: what is written when the stage is detached");
+
+	do_op(&s, write);
+	must_attach(&s, "st");
+	check_res(ring_register(s.ring.ring_fd, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0), 0,
+		  "a region whose stage would write as it goes");
+	ok(exit_info(&s, "st_exit").kind == 2 && U32(&s, "exit_made") == 1,
+	   "... for which there is no buffer any more");
+	if (try_region(&s, true, false))
+		bail_out("no region again");
+	ok(on_device(1000, before, 4096), "... and nothing is written");
 	tear_down(&s);
 }
 
@@ -772,6 +814,7 @@ int main(int argc, char **argv)
 	test_buffers();
 	test_payload();
 	test_exit();
+	test_exit_writes();
 	test_streams();
 	test_storage();
 	test_tee();
