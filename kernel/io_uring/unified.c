@@ -238,9 +238,10 @@ io_unified_create(struct io_ring_ctx *ctx, const struct io_unified_params *p,
 	r->reg_flags = p->flags;
 
 	if (p->nvme) {
-		ret = io_unified_add_dev(r, p->nvme);
+		ret = io_unified_open_dev(r, p->nvme);
 		if (ret)
 			goto err;
+		io_unified_publish_dev(r);
 	}
 	ret = io_unified_alloc_mem(r, p, rd);
 	if (ret)
@@ -570,13 +571,13 @@ static int io_register_unified_dev(struct io_ring_ctx *ctx, void __user *arg)
 	file = fget(reg.fd);
 	if (!file)
 		return -EBADF;
-	ret = io_unified_add_dev(r, file);
+	ret = io_unified_open_dev(r, file);
 	fput(file);
 	if (ret)
 		return ret;
 
-	dev = &r->devs[r->nr_devs - 1];
-	reg.dev = r->nr_devs - 1;
+	dev = &r->devs[r->nr_devs];
+	reg.dev = r->nr_devs;
 	reg.nsid = dev->ns.nsid;
 	reg.nr_lbas = dev->nr_lbas;
 	reg.lba_size = dev->ns.lba_size;
@@ -584,9 +585,10 @@ static int io_register_unified_dev(struct io_ring_ctx *ctx, void __user *arg)
 	reg.max_len = dev->max_len;
 	reg.features = dev->ns.ext_lba ? IO_UNIFIED_DEV_EXT_LBA : 0;
 	if (copy_to_user(arg, &reg, sizeof(reg))) {
-		io_unified_del_dev(r);
+		io_unified_close_dev(dev);
 		return -EFAULT;
 	}
+	io_unified_publish_dev(r);
 	if (r->ctrl)
 		WRITE_ONCE(r->ctrl->nr_devs, r->nr_devs);
 	return 0;

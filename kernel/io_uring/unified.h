@@ -291,6 +291,13 @@ static inline void io_unified_count_recs(struct io_unified_stream *s)
 	s->uncounted_bytes = 0;
 }
 
+/* For those who do not hold ->uring_lock, under which devices are added */
+static inline bool io_unified_has_dev(struct io_unified_region *r, u32 nr)
+{
+	/* pairs with the store-release in io_unified_publish_dev() */
+	return nr < smp_load_acquire(&r->nr_devs);
+}
+
 /* programs see the region as something opaque */
 static inline struct io_unified_ctx *io_unified_mangle(struct io_unified_region *r)
 {
@@ -334,8 +341,9 @@ static inline void io_unified_enter(struct io_ring_ctx *ctx)
 }
 
 /* unified_nvme.c: transfers and the driver */
-int io_unified_add_dev(struct io_unified_region *r, struct file *file);
-void io_unified_del_dev(struct io_unified_region *r);
+int io_unified_open_dev(struct io_unified_region *r, struct file *file);
+void io_unified_publish_dev(struct io_unified_region *r);
+void io_unified_close_dev(struct io_unified_dev *dev);
 void io_unified_close_devs(struct io_unified_region *r);
 bool io_unified_have_driver(void);
 struct io_unified_xfer *io_unified_get_xfer(struct io_unified_region *r);

@@ -100,7 +100,7 @@ static int io_unified_made_rw(struct io_unified_xfer *x, u8 opcode, u32 dev,
 	struct io_unified_region *r = x->region;
 	int ret = -ENODEV;
 
-	if (dev >= r->nr_devs)
+	if (!io_unified_has_dev(r, dev))
 		goto err;
 	x->dev = &r->devs[array_index_nospec(dev, IO_UNIFIED_MAX_DEVS)];
 	ret = io_unified_usable_dev(x->dev);

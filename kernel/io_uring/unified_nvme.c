@@ -89,9 +89,10 @@ static bool io_unified_has_disk(const struct io_unified_region *r,
 /*
  * Take the namespace behind @file.  Passthrough writes where it likes, so
  * nobody else may have a claim on it: not a file system, a volume, or another
- * region, but for those of the same process that share.
+ * region, but for those of the same process that share.  Nobody finds it before
+ * io_unified_publish_dev().
  */
-int io_unified_add_dev(struct io_unified_region *r, struct file *file)
+int io_unified_open_dev(struct io_unified_region *r, struct file *file)
 {
 	struct io_unified_dev *dev = &r->devs[r->nr_devs];
 	void *holder = r->reg_flags & IO_UNIFIED_REG_SHARE ? (void *)r->pid : r;
@@ -119,15 +120,19 @@ int io_unified_add_dev(struct io_unified_region *r, struct file *file)
 	dev->bdev_file = bdev_file;
 	dev->file = get_file(file);
 	io_unified_set_limits(dev);
-	r->nr_devs++;
 	return 0;
 }
 
-/* The last one, which nobody has used yet, or will again */
-void io_unified_del_dev(struct io_unified_region *r)
+/* The one that has been opened last: stages may use it from here on */
+void io_unified_publish_dev(struct io_unified_region *r)
 {
-	struct io_unified_dev *dev = &r->devs[--r->nr_devs];
+	/* pairs with the load-acquire in io_unified_has_dev() */
+	smp_store_release(&r->nr_devs, r->nr_devs + 1);
+}
 
+/* One that nobody can find, or will look for any more */
+void io_unified_close_dev(struct io_unified_dev *dev)
+{
 	bdev_fput(dev->bdev_file);
 	fput(dev->file);
 }
@@ -135,7 +140,7 @@ void io_unified_del_dev(struct io_unified_region *r)
 void io_unified_close_devs(struct io_unified_region *r)
 {
 	while (r->nr_devs)
-		io_unified_del_dev(r);
+		io_unified_close_dev(&r->devs[--r->nr_devs]);
 	if (r->drv)
 		module_put(r->drv->owner);
 }
@@ -480,7 +485,8 @@ static int io_unified_apply(struct io_unified_xfer *x,
 	u32 lba_shift = x->dev->lba_shift, len = x->frags.len;
 	u32 devs = cmd->mirror, nr;
 
-	if (cmd->dev >= r->nr_devs || cmd->mirror >> r->nr_devs)
+	if (!io_unified_has_dev(r, cmd->dev) ||
+	    (devs && !io_unified_has_dev(r, __fls(devs))))
 		return -ENODEV;
 	if (cmd->delay_ms > IO_UNIFIED_MAX_DELAY ||
 	    (cmd->mirror && x->nvme.opcode != nvme_cmd_write))

@@ -17,6 +17,7 @@ __u64 made_slba;
 __u32 made_len = 4096;
 int rx_ret;
 bool exit_writes;		/* a buffer of its own, to made_slba */
+bool hunts;			/* for device 1, at each completion, and goes on */
 
 /* what it has seen */
 __u32 inits, second_inits, submits, completes, fails, retries, made_ends;
@@ -25,7 +26,7 @@ __u64 last_slba, last_tag;
 __u8 last_data[8];
 __u32 crc, stored, storage_null, storage_large;
 int kfunc_ret;
-__u32 exit_made;
+__u32 exit_made, hunted, caught;
 struct io_unified_stats stats;
 struct { struct io_unified_stats all; __u8 more; } more_stats;
 
@@ -153,6 +154,14 @@ int BPF_PROG(st_submit, struct io_unified_ctx *region, struct io_unified_buf *bu
 	return submit_ret;
 }
 
+static __always_inline void hunt(struct io_unified_ctx *region, __u32 dev)
+{
+	struct io_unified_buf *mine = bpf_io_unified_alloc(region, 512);
+
+	if (mine && !bpf_io_unified_buf_write(mine, dev, made_slba) && dev)
+		caught++;
+}
+
 SEC("struct_ops/complete")
 int BPF_PROG(st_complete, struct io_unified_ctx *region, struct io_unified_buf *buf,
 	     int status)
@@ -163,6 +172,11 @@ int BPF_PROG(st_complete, struct io_unified_ctx *region, struct io_unified_buf *
 		made_ends++;
 	}
 	last_tag = buf->user_data;
+	if (hunts) {
+		hunted++;
+		hunt(region, 1);
+		hunt(region, 0);
+	}
 	if (!status)
 		return IO_UNIFIED_DONE;
 	fails++;

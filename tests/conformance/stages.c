@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
@@ -23,6 +24,7 @@
 
 #define BIG_STREAM	(256u << 20)
 #define CHANGES		1000
+#define UNTOLD		500
 
 static const char *bad_node;
 static uint64_t bad_lba;
@@ -452,6 +454,15 @@ static void wait_written(struct setup *s, uint32_t nr)
 		be_patient(begin);
 }
 
+static void wait_idle(struct setup *s)
+{
+	const volatile struct io_unified_stats *st = s->r.stats;
+	uint64_t begin = now_ms();
+
+	while (st->in_flight.bufs && now_ms() - begin < 60000)
+		be_patient(begin);
+}
+
 static void check_kfunc(struct setup *s, char what, int want, const char *text)
 {
 	I32(s, "kfunc_ret") = 4711;
@@ -583,6 +594,39 @@ static void test_exit_writes(void)
 	if (try_region(&s, true, false))
 		bail_out("no region again");
 	ok(on_device(1000, before, 4096), "... and nothing is written");
+	tear_down(&s);
+}
+
+/*
+ * A device that the kernel could not tell the application of is none; a stage that
+ * looks for it all the time does not get it in between.
+ */
+static void test_no_device(void)
+{
+	struct io_unified_dev_reg reg = { .fd = open(bad_node, O_RDWR) }, *arg;
+	struct setup s;
+	int i, ret;
+
+	set_up(&s, 0, true, false);
+	load_stages(&s, 0);
+	must_attach(&s, "st");
+	arg = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
+	*arg = reg;
+	mprotect(arg, 4096, PROT_READ);
+	BOOL(&s, "hunts") = true;
+	ask(&s, 'A', 4096);
+	for (i = 0; i < UNTOLD; i++) {
+		ret = ring_register(s.ring.ring_fd, IORING_REGISTER_UNIFIED_DEV, arg, 1);
+		if (ret != -EFAULT)
+			break;
+	}
+	BOOL(&s, "hunts") = false;
+	check_res(ret, -EFAULT, "a device that cannot be told of");
+	ok(U32(&s, "hunted") > UNTOLD, "a stage looked for it meanwhile");
+	ok(!U32(&s, "caught"), "... and did not find it");
+	munmap(arg, 4096);
+	close(reg.fd);
+	wait_idle(&s);
 	tear_down(&s);
 }
 
@@ -815,6 +859,7 @@ int main(int argc, char **argv)
 	test_payload();
 	test_exit();
 	test_exit_writes();
+	test_no_device();
 	test_streams();
 	test_storage();
 	test_tee();
