@@ -27,6 +27,8 @@
 
 #define IO_UNIFIED_MAX_ENTRIES	32768
 #define IO_UNIFIED_MAX_PATH	4096
+/* Each buffer may hold that many records, and a transfer is there for each */
+#define IO_UNIFIED_MAX_BUF	SZ_2M
 /* Who cannot cope with indices that wrap finds out soon, as with jiffies */
 #define IO_UNIFIED_FIRST_INDEX	(-256U)
 #define IO_UNIFIED_MAX_IDLE	(60 * MSEC_PER_SEC)
@@ -340,7 +342,8 @@ static int io_unified_ifq_params(struct io_ring_ctx *ctx,
 	    !PAGE_ALIGNED(reg->buffer_entry_size))
 		return -EINVAL;
 	/* the NIC's buffers are powers of two */
-	if (reg->net_ifindex ? !is_power_of_2(reg->buffer_entry_size) :
+	if (reg->net_ifindex ? !is_power_of_2(reg->buffer_entry_size) ||
+			       reg->buffer_entry_size > IO_UNIFIED_MAX_BUF :
 			       reg->net_rxq)
 		return -EINVAL;
 	ret = io_unified_check_flags(ctx, reg->flags, reg->sq_idle);
@@ -437,7 +440,8 @@ static int io_unified_region_params(struct io_ring_ctx *ctx,
 	if (!io_unified_valid_rings(reg->sq_entries, reg->cq_entries))
 		return -EINVAL;
 	if (reg->buf_size && (!is_power_of_2(reg->buf_size) ||
-			      reg->buf_size < PAGE_SIZE))
+			      reg->buf_size < PAGE_SIZE ||
+			      reg->buf_size > IO_UNIFIED_MAX_BUF))
 		return -EINVAL;
 	if (reg->numa_node || !mem_is_zero(reg->__resv, sizeof(reg->__resv)))
 		return -EINVAL;

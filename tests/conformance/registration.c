@@ -257,6 +257,8 @@ static void test_region(const char *ifname)
 	REGION(-EINVAL, "too many sq_entries", u.sq_entries = 1 << 16; u.region_size = 16 << 20);
 	REGION(-EINVAL, "buf_size less than a page", u.buf_size = 2048);
 	REGION(-EINVAL, "buf_size no power of two", u.buf_size = 12288);
+	REGION(0, "buf_size of 2 MiB", u.buf_size = 2 << 20; u.region_size = 4 << 20);
+	REGION(-EINVAL, "buf_size of more", u.buf_size = 4 << 20; u.region_size = 8 << 20);
 	REGION(-EINVAL, "an unknown flag", u.flags = 1u << 31);
 	REGION(-EINVAL, "a reserved field", u.__resv[1] = 1);
 	REGION(-EINVAL, "numa_node, which is the kernel's to say", u.numa_node = 1);
@@ -796,6 +798,8 @@ static void test_nic(const char *name, unsigned int queue)
 	NIC_IFQ(-ERANGE, "a queue that does not exist", q.reg.net_rxq = 99);
 	NIC_IFQ(-EINVAL, "buffers of 12 KiB for a NIC",
 		q.reg.buffer_entry_size = 12288; q.reg.buffer_entries = 256);
+	NIC_IFQ(-EINVAL, "buffers of 4 MiB for a NIC",
+		q.reg.buffer_entry_size = 4 << 20; q.reg.buffer_entries = 1);
 	NIC_IFQ(-ENODEV, "an interface that does not exist", q.reg.net_ifindex = 999);
 
 	ring = ring_create(8, NIC_FLAGS);

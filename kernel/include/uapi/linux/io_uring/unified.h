@@ -226,7 +226,7 @@ struct io_uring_unified_region_reg {
 		struct io_uring_region_desc *region_ptr;	/* NULL: kernel memory */
 		__u64	region_uptr;
 	};
-	__u32	buf_size;		/* power of two, 0: a page */
+	__u32	buf_size;		/* power of two up to 2 MiB, 0: a page */
 	__u32	user_bufs;
 	__u32	sq_idle;		/* ms, with REG_POLL; 0: a second */
 	__s32	numa_node;		/* must be 0; out: of the memory, or -1 */
