@@ -229,6 +229,7 @@ struct io_unified_stream {
 	u64			off;	/* bytes received */
 	u64			lba;
 	u32			rec_len;
+	u32			max_rec; /* rec_len, or what is cut in any case */
 	u32			sock;	/* number for IO_UNIFIED_SEND, + 1 */
 	bool			bpf;
 	bool			single;	/* one record */

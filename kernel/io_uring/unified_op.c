@@ -194,6 +194,10 @@ static int io_unified_start_stream(struct io_kiocb *req,
 	s->user_data = req->cqe.user_data;
 	s->lba = ureq->lba;
 	s->rec_len = ureq->len;
+	s->max_rec = s->rec_len ?: IO_UNIFIED_MAX_REC_LEN;
+	/* a command has to take it */
+	if (s->dev)
+		s->max_rec = min(s->max_rec, s->dev->max_len);
 	s->sock = ureq->sock;
 	s->bpf = ureq->mask & IORING_UNIFIED_OP_BPF;
 	s->flush = ureq->flags & IORING_UNIFIED_F_FLUSH;

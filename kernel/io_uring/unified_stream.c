@@ -224,8 +224,7 @@ static bool io_unified_rx_begin(struct io_unified_stream *s, u32 buf, u32 len,
 	if (READ_ONCE(s->error))
 		return false;
 	/* each record of it may become a transfer of its own */
-	if (s->rec_len)
-		need += len / s->rec_len;
+	need += len / s->max_rec;
 	if (unlikely(!io_unified_rx_room(r, need)) && io_unified_rx_stall(s, need))
 		return false;
 	if (s->held_buf != IO_UNIFIED_BUF_NONE) {
@@ -289,15 +288,14 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 		struct io_unified_frags *frags = &s->rec->frags;
 		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(off));
 
-		if (s->rec_len)
-			n = min(n, s->rec_len - frags->len);
+		n = min(n, s->max_rec - frags->len);
 		bvec_set_page(&bv, r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
 			      n, offset_in_page(off));
 		io_unified_frag_add(r, frags, &bv, off >> PAGE_SHIFT);
 		s->off += n;
 		off += n;
 		len -= n;
-		if (frags->len == s->rec_len || (!s->rec_len && !len))
+		if (frags->len == s->max_rec || (!s->rec_len && !len))
 			io_unified_record(s);
 		else if (frags->nr >= IO_UNIFIED_MAX_REC_FRAGS)
 			io_unified_shorten(s);

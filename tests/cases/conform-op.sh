@@ -3,11 +3,12 @@
 #
 # IORING_OP_UNIFIED: all combinations of network, BPF and NVMe, links,
 # cancellation, errors, and processes that are killed: tests/conformance/op*.c.
-# The second drive has two blocks that are bad.
+# The second drive has two blocks that are bad, the third takes 16 KiB at a time.
 . "$(dirname "$0")/../lib.sh"
-truncate -s 64M "$dir/bad.img"
+truncate -s 64M "$dir/bad.img" "$dir/small.img"
 machine --disk "$dir/bad.img" --inject iotype=read,sector=2048 \
 	--inject iotype=write,sector=4096 \
+	--disk "$dir/small.img" --ctrl mdts=2 \
 	-- tests/guest/conform-op.sh
 done_with_images
-rm -f "$dir/bad.img"
+rm -f "$dir/bad.img" "$dir/small.img"

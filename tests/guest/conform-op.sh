@@ -17,5 +17,6 @@ tap op-errors "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 4096 "${net[@
 tap op-rings "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 "${net[@]}"
 tap op-streams "$good" "$stage" "${net[@]}"
 tap op-route "$good" "$stage" "${net[@]}"
+tap op-large "$(block "$(node sluice2 1)")" "$stage" "${net[@]}"
 tap op-kill "$good" "$stage" "${net[@]}"
 exit $failed

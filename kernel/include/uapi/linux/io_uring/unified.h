@@ -315,7 +315,8 @@ struct io_unified_ctrl {
  *	addr	offset into the data area; 0 for a receive
  *	len	bytes of it; for a receive the record length: stages and
  *		application get the stream in records of so many bytes (the last
- *		may be shorter), 0 (multishot only): as the NIC delivered it
+ *		may be shorter), 0 (multishot only): as the NIC delivered it, but
+ *		no more than a record or a command of the device may have
  *	fd	the connected TCP socket, with NETWORK
  *	addr3	first LBA, with NVME
  *	buf_index the device, with NVME
