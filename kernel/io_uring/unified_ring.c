@@ -187,8 +187,21 @@ static int io_unified_return(struct io_unified_region *r,
 	return 0;
 }
 
+/*
+ * Who may not send IORING_OP_UNIFIED does not get round that by the SQ.  A filter
+ * sees requests, which commands are not: one for that opcode forbids them all.
+ */
+static bool io_unified_may_submit(const struct io_ring_ctx *ctx)
+{
+	if (ctx->int_flags & IO_RING_F_OP_RESTRICTED &&
+	    !test_bit(IORING_OP_UNIFIED, ctx->restrictions.sqe_op))
+		return false;
+	return !ctx->bpf_filters ||
+	       !rcu_access_pointer(ctx->bpf_filters[IORING_OP_UNIFIED]);
+}
+
 /* One entry of the SQ; false when it has to wait for a completion */
-static bool io_unified_submit_one(struct io_unified_region *r)
+static bool io_unified_submit_one(struct io_unified_region *r, bool allowed)
 {
 	struct io_unified_sqe sqe;
 	struct io_unified_xfer *x;
@@ -211,6 +224,8 @@ static bool io_unified_submit_one(struct io_unified_region *r)
 		x->buf_offset = sqe.buf_offset;
 	} else {
 		ret = io_unified_prep_sqe(x, &sqe);
+		if (!ret && !allowed)
+			ret = -EACCES;
 	}
 	if (ret)
 		io_unified_refuse(x, ret);
@@ -230,6 +245,7 @@ static u32 io_unified_sq_pending(struct io_unified_region *r)
 /* Submit what the SQ holds, @nr entries at most; returns how many */
 u32 io_unified_drain(struct io_unified_region *r, u32 nr)
 {
+	bool allowed = io_unified_may_submit(r->ctx);
 	struct blk_plug plug;
 	u32 done = 0;
 
@@ -247,7 +263,7 @@ u32 io_unified_drain(struct io_unified_region *r, u32 nr)
 		return 0;
 
 	blk_start_plug_nr_ios(&plug, min_t(u32, nr, U16_MAX));
-	while (done < nr && io_unified_submit_one(r)) {
+	while (done < nr && io_unified_submit_one(r, allowed)) {
 		WRITE_ONCE(r->sq_head, r->sq_head + 1);
 		done++;
 	}

@@ -77,18 +77,25 @@ static void add_bad_dev(struct setup *s)
 	close(fd);
 }
 
-/* The region's own rings: a write, and it is there */
-static bool by_sq(struct setup *s, uint64_t lba, unsigned int seed)
+/* The region's own rings: a write */
+static struct io_unified_cqe write_by_sq(struct setup *s, uint64_t lba)
 {
 	struct io_unified_sqe sqe = {
 		.nvme_cmd = { .opcode = 1, .nsid = 1, .data_len = 4096,
 			      .cdw10 = lba, .cdw12 = 7 },
 		.user_data = 4711,
 	};
+
+	return region_run(&s->r, &sqe);
+}
+
+/* ... and it is there */
+static bool by_sq(struct setup *s, uint64_t lba, unsigned int seed)
+{
 	struct io_unified_cqe cqe;
 
 	fill(s->own, 4096, seed);
-	cqe = region_run(&s->r, &sqe);
+	cqe = write_by_sq(s, lba);
 	return cqe.user_data == 4711 && !cqe.status && on_device(lba, s->own, 4096);
 }
 
@@ -332,10 +339,7 @@ static void test_disabled(void)
 	close(s.dev);
 }
 
-/*
- * What a ring is not allowed is not possible by these calls and requests either;
- * the SQ is not the ring's
- */
+/* What a ring is not allowed is not possible by these calls, requests and the SQ */
 static void test_restricted(void)
 {
 	struct io_uring_restriction res[] = {
@@ -343,6 +347,7 @@ static void test_restricted(void)
 		  .register_op = IORING_REGISTER_ENABLE_RINGS },
 		{ .opcode = IORING_RESTRICTION_SQE_OP, .sqe_op = IORING_OP_NOP },
 	};
+	struct io_unified_cqe cqe;
 	struct setup s;
 
 	set_up(&s, IORING_SETUP_R_DISABLED, true, false);
@@ -351,13 +356,26 @@ static void test_restricted(void)
 	check_res(ring_register(s.r.ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0), -EACCES,
 		  "a ring that is restricted: registration calls");
 	try(&s, -EACCES, "a ring that is restricted: requests", .mask = NVME, .len = 512);
-	ok(by_sq(&s, 700, 9), "... but not commands of the SQ");
+	fill(s.own, 4096, 9);
+	cqe = write_by_sq(&s, 700);
+	ok(cqe.status == IO_UNIFIED_STATUS_HOST && cqe.result == -EACCES &&
+	   cqe.user_data == 4711 && !on_device(700, s.own, 4096),
+	   "a ring that is restricted: commands of the SQ");
+	munmap(s.r.base, s.r.size);
+	io_uring_queue_exit(&s.ring);
+	close(s.dev);
+
+	/* the region is made before */
+	res[1].sqe_op = IORING_OP_UNIFIED;
+	set_up(&s, IORING_SETUP_R_DISABLED, true, false);
+	if (io_uring_register_restrictions(&s.ring, res, 2) || io_uring_enable_rings(&s.ring))
+		bail_out("restrictions");
+	ok(by_sq(&s, 700, 9), "... unless it may send the requests");
 	munmap(s.r.base, s.r.size);
 	io_uring_queue_exit(&s.ring);
 	close(s.dev);
 
 	res[0].register_op = IORING_UNREGISTER_UNIFIED_REGION;
-	res[1].sqe_op = IORING_OP_UNIFIED;
 	memset(&s, 0, sizeof(s));
 	if (io_uring_queue_init(8, &s.ring, IORING_SETUP_R_DISABLED) ||
 	    io_uring_register_restrictions(&s.ring, res, 2) || io_uring_enable_rings(&s.ring))
