@@ -557,7 +557,8 @@ static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 	x->cmd.nr_bvecs = x->nvme.data_len ? x->frags.nr : 0;
 	x->cmd.admin = x->admin;
 	x->cmd.nowait = nowait;
-	x->cmd.may_write = x->dev->file->f_mode & FMODE_WRITE;
+	x->cmd.may_write = x->dev->file->f_mode & FMODE_WRITE &&
+			   !bdev_read_only(file_bdev(x->dev->bdev_file));
 	x->cmd.exact = x->stream || x->req || x->made;
 	x->cmd.done = io_unified_done;
 	trace_io_unified_submit(r->ctx, &x->nvme, x->buf.user_data);

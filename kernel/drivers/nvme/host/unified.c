@@ -159,6 +159,15 @@ static bool nvme_unified_fits(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
 	return nvme_unified_needs(cmd, false) <= cmd->data_len;
 }
 
+/* Does it write, to the controller or, as Write Zeroes and Format do, without data? */
+static bool nvme_unified_changes(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
+				 const struct nvme_command *c)
+{
+	return nvme_is_write(c) ||
+	       nvme_command_effects(ctrl, ns, c->common.opcode) &
+	       NVME_CMD_EFFECTS_LBCC;
+}
+
 /* @ns is NULL for an admin command */
 static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 			      struct io_unified_cmd *ucmd)
@@ -190,6 +199,9 @@ static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 	c.common.cdw15 = cpu_to_le32(cmd->cdw15);
 
 	if (!nvme_cmd_allowed(ctrl, ns, &c, 0, ucmd->may_write))
+		return -EACCES;
+	/* CAP_SYS_ADMIN, too: every registrant has it, and so has a poller */
+	if (!ucmd->may_write && nvme_unified_changes(ctrl, ns, &c))
 		return -EACCES;
 
 	req = nvme_alloc_user_request(ns ? ns->queue : ctrl->admin_q, &c,

@@ -27,7 +27,7 @@ struct nvme_uring_cmd;
  * @nr_meta:	0 for a command without separate metadata
  * @admin:	for the namespace's controller, not for the namespace
  * @nowait:	answer -EAGAIN rather than wait for a tag
- * @may_write:	the device was opened for writing
+ * @may_write:	the device was opened for writing, and is not read-only
  * @exact:	refuse what does not transfer just as much as there is memory:
  *		block sizes may change
  * @len:	bytes of data that the device transfers, set by ->queue_cmd()
