@@ -10,10 +10,13 @@
 #include <linux/cred.h>
 #include <linux/file.h>
 #include <linux/io_uring.h>
+#include <linux/io_uring/cmd.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/nospec.h>
 #include <linux/nvme.h>
+#include <linux/nvme_ioctl.h>
+#include <linux/security.h>
 #include <trace/events/io_unified.h>
 
 #include "io_uring.h"
@@ -87,6 +90,21 @@ static bool io_unified_has_disk(const struct io_unified_region *r,
 }
 
 /*
+ * What security modules have to say of passthrough they say for each request of
+ * IORING_OP_URING_CMD.  Commands have no request: here it is once for all of them.
+ */
+static int io_unified_security(const struct io_unified_region *r, struct file *file)
+{
+	struct io_uring_cmd cmd = { .file = file, .cmd_op = NVME_URING_CMD_IO };
+	int ret = security_uring_cmd(&cmd);
+
+	if (ret || !(r->reg_flags & IO_UNIFIED_REG_ADMIN))
+		return ret;
+	cmd.cmd_op = NVME_URING_CMD_ADMIN;
+	return security_uring_cmd(&cmd);
+}
+
+/*
  * Take the namespace behind @file.  Passthrough writes where it likes, so
  * nobody else may have a claim on it: not a file system, a volume, or another
  * region, but for those of the same process that share.  Nobody finds it before
@@ -107,6 +125,9 @@ int io_unified_open_dev(struct io_unified_region *r, struct file *file)
 	if (!r->drv)
 		return -ENODEV;
 	ret = r->drv->get_ns(file, &dev->ns);
+	if (ret)
+		return ret;
+	ret = io_unified_security(r, file);
 	if (ret)
 		return ret;
 	if (io_unified_has_disk(r, dev->ns.disk))
