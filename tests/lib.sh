@@ -52,7 +52,9 @@ done_with_images() { rm -f "$dir"/*.img "$dir"/sent*; }
 
 # sluice with the sanitizers' checks, as build/asan/sluice
 sanitized_sluice() {
-	tests/vm/enter make -s --no-print-directory BUILD=build/asan \
+	mkdir -p build/asan
+	# tests that run at once build it once
+	flock build/asan/lock tests/vm/enter make -s --no-print-directory BUILD=build/asan \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
 		build/asan/sluice
 }
