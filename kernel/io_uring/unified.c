@@ -342,9 +342,10 @@ static int io_unified_ifq_params(struct io_ring_ctx *ctx,
 	    !PAGE_ALIGNED(reg->buffer_entry_size))
 		return -EINVAL;
 	/* the NIC's buffers are powers of two */
-	if (reg->net_ifindex ? !is_power_of_2(reg->buffer_entry_size) ||
-			       reg->buffer_entry_size > IO_UNIFIED_MAX_BUF :
-			       reg->net_rxq)
+	if (reg->net_ifindex && (!is_power_of_2(reg->buffer_entry_size) ||
+				 reg->buffer_entry_size > IO_UNIFIED_MAX_BUF))
+		return -EINVAL;
+	if (!reg->net_ifindex && reg->net_rxq)
 		return -EINVAL;
 	ret = io_unified_check_flags(ctx, reg->flags, reg->sq_idle);
 	if (!ret && reg->net_ifindex)
