@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <stdbool.h>
+#include <string.h>
 
 #include "crc32c.h"
 
@@ -32,18 +33,44 @@ static uint32_t eight(uint32_t crc, const unsigned char *p)
 	return next;
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+static uint32_t by_table(uint32_t crc, const unsigned char *p, size_t len)
 {
-	const unsigned char *p = data;
 	static bool filled;
 
 	if (!filled)
 		fill_table();
 	filled = true;
-	crc = ~crc;
 	for (; len >= 8; len -= 8, p += 8)
 		crc = eight(crc, p);
 	while (len--)
 		crc = crc >> 8 ^ table[0][(crc ^ *p++) & 0xff];
-	return ~crc;
+	return crc;
+}
+
+/* the tests want the other one, too */
+#if defined(__x86_64__) && !defined(CRC32C_BY_TABLE)
+#define HAVE_INSTRUCTION	__builtin_cpu_supports("sse4.2")
+
+__attribute__((target("sse4.2")))
+static uint32_t by_instruction(uint32_t crc, const unsigned char *p, size_t len)
+{
+	uint64_t next = crc, word;
+
+	for (; len >= sizeof(word); len -= sizeof(word), p += sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		next = __builtin_ia32_crc32di(next, word);
+	}
+	crc = next;
+	while (len--)
+		crc = __builtin_ia32_crc32qi(crc, *p++);
+	return crc;
+}
+#else
+#define HAVE_INSTRUCTION	false
+#define by_instruction		by_table
+#endif
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	return ~(HAVE_INSTRUCTION ? by_instruction : by_table)(~crc, data, len);
 }
