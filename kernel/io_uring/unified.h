@@ -25,7 +25,8 @@ struct socket;
 				 IORING_UNIFIED_OP_BPF)
 #define IO_UNIFIED_OP_FLAGS	(IORING_UNIFIED_F_FLUSH | \
 				 IORING_UNIFIED_F_WRITE | \
-				 IORING_UNIFIED_F_SEND)
+				 IORING_UNIFIED_F_SEND | \
+				 IORING_UNIFIED_F_TAKEN)
 
 /* Pieces of memory in one command or record */
 #define IO_UNIFIED_MAX_FRAGS	65	/* 256 KiB, wherever they begin */

@@ -39,6 +39,7 @@ struct io_unified_req {
 	u8				sock;	/* number + 1 */
 	bool				multishot;
 	bool				done;	/* with sending */
+	bool				taken;	/* and has said so */
 };
 
 struct io_unified_stream *io_unified_req_stream(struct io_kiocb *req)
@@ -108,6 +109,9 @@ static int io_unified_check_flags(const struct io_unified_req *ureq)
 		return -EINVAL;
 	if (ureq->flags & IORING_UNIFIED_F_SEND && !net)
 		return -EINVAL;
+	if (ureq->flags & IORING_UNIFIED_F_TAKEN &&
+	    !(ureq->flags & IORING_UNIFIED_F_SEND))
+		return -EINVAL;
 	if (ureq->flags & IORING_UNIFIED_F_WRITE && (net || !nvme))
 		return -EINVAL;
 	if (ureq->flags & IORING_UNIFIED_F_FLUSH && !io_unified_writes(ureq))
@@ -156,6 +160,10 @@ int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	ret = io_unified_check_flags(ureq);
 	if (ret)
 		return ret;
+	/* there is a CQE with F_MORE, so the last one has to come */
+	if (ureq->flags & IORING_UNIFIED_F_TAKEN &&
+	    req->flags & REQ_F_CQE_SKIP)
+		return -EINVAL;
 	ureq->dev = array_index_nospec(ureq->dev, IO_UNIFIED_MAX_DEVS);
 	if (ureq->dev != READ_ONCE(sqe->buf_index))
 		return -ENODEV;
@@ -315,6 +323,16 @@ static int io_unified_command(struct io_unified_xfer *x)
 	return IOU_ISSUE_SKIP_COMPLETE;
 }
 
+/* The socket has what it will take of @x, and keeps its memory for a while */
+static void io_unified_taken(struct io_kiocb *req, struct io_unified_xfer *x)
+{
+	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
+
+	if (ureq->flags & IORING_UNIFIED_F_TAKEN &&
+	    io_req_post_cqe(req, ureq->sent ?: x->status, IORING_CQE_F_MORE))
+		ureq->taken = true;
+}
+
 static int io_unified_finish_req(struct io_kiocb *req, struct io_unified_xfer *x)
 {
 	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
@@ -325,7 +343,8 @@ static int io_unified_finish_req(struct io_kiocb *req, struct io_unified_xfer *x
 		return IOU_COMPLETE;
 
 	/* it was to be sent */
-	io_req_set_res(req, ureq->sent ?: x->status, 0);
+	io_req_set_res(req, ureq->sent ?: x->status,
+		       ureq->taken ? IORING_CQE_F_NOTIF : 0);
 	if (req->cqe.res < 0)
 		req_set_fail(req);
 	if (x->copied) {
@@ -403,8 +422,11 @@ static int io_unified_run_range(struct io_kiocb *req, struct io_unified_xfer *x,
 				ureq->done = true;
 				ureq->step = IO_UNIFIED_STEP_END;
 			}
-			if (ret != IOU_COMPLETE)
+			if (ret != IOU_COMPLETE) {
+				if (ureq->done)
+					io_unified_taken(req, x);
 				return ret;
+			}
 		}
 		break;
 	}

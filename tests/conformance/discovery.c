@@ -60,7 +60,7 @@ static void test_query(void)
 	ok(!sluice_query(&q), "IO_URING_QUERY_UNIFIED needs no ring");
 	ok(q.reg_flags == (IO_UNIFIED_REG_POLL | IO_UNIFIED_REG_ADMIN |
 			  IO_UNIFIED_REG_SHARE) &&
-	   q.op_mask == 7 && q.op_flags == 7 && q.sqe_flags == 3,
+	   q.op_mask == 7 && q.op_flags == 15 && q.sqe_flags == 3,
 	   "... and tells all flags and operations that there are");
 	ok(q.max_entries == 32768 && q.max_devs == IO_UNIFIED_MAX_DEVS &&
 	   q.max_stages == 16 && q.max_record == 65536 && q.driver == 1 && q.max_socks == 64,

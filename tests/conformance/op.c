@@ -55,7 +55,12 @@ static void test_nvme(void)
 	try(&s, -ENODEV, "a device that cannot be", .mask = NVME, .len = 512, .dev = 65535);
 	try(&s, -EINVAL, "no operation at all", .len = 512);
 	try(&s, -EINVAL, "an operation that is none", .mask = 8, .len = 512);
-	try(&s, -EINVAL, "a flag that is none", .mask = NVME, .flags = 8, .len = 512);
+	try(&s, -EINVAL, "a flag that is none", .mask = NVME, .flags = 16, .len = 512);
+	try(&s, -EINVAL, "F_TAKEN without F_SEND", .mask = NVME, .len = 512,
+	    .flags = IORING_UNIFIED_F_TAKEN);
+	try(&s, -EINVAL, "F_TAKEN where the last CQE may be left out", .mask = NET, .len = 512,
+	    .flags = IORING_UNIFIED_F_SEND | IORING_UNIFIED_F_TAKEN,
+	    .sqe_flags = IOSQE_CQE_SKIP_SUCCESS);
 	try(&s, -EINVAL, "F_SEND without NETWORK", .mask = NVME, .len = 512,
 	    .flags = IORING_UNIFIED_F_SEND);
 	try(&s, -EINVAL, "F_WRITE without NVME", .mask = BPF, .len = 512,
@@ -472,6 +477,31 @@ static void test_drop(void)
 
 /* --- sending -------------------------------------------------------------- */
 
+/*
+ * To a peer that takes long: all of it is with the socket before all of it is
+ * acknowledged, with room for it at once or not.
+ */
+static void test_taken(struct setup *s, struct sink *sink, int sndbuf)
+{
+	struct peer p = connect_peer(receive_all, sink);
+	struct io_uring_cqe first, last;
+	int res[2];
+
+	setsockopt(p.sock, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+	queue_op(s, (struct op) { .mask = NET, .fd = p.sock, .off = s->own_off,
+		 .len = sink->len, .user_data = 7,
+		 .flags = IORING_UNIFIED_F_SEND | IORING_UNIFIED_F_TAKEN });
+	io_uring_submit(&s->ring);
+	res[0] = wait_op(s, &first);
+	res[1] = wait_op(s, &last);
+	ok(res[0] == (int)sink->len && first.user_data == 7 &&
+	   first.flags & IORING_CQE_F_MORE && !(first.flags & IORING_CQE_F_NOTIF),
+	   "F_TAKEN, a buffer of %d: the socket has it", sndbuf);
+	ok(res[1] == res[0] && last.user_data == 7 && last.flags & IORING_CQE_F_NOTIF &&
+	   !(last.flags & IORING_CQE_F_MORE), "... and has let go of it");
+	ok(sent_well(&p), "... which arrives");
+}
+
 static void test_send(void)
 {
 	struct sink sink = { .len = 131072 };
@@ -499,6 +529,8 @@ static void test_send(void)
 	try(&s, sink.len, "a send to a slow peer", .mask = NET,
 	    .flags = IORING_UNIFIED_F_SEND, .fd = p.sock, .off = s.own_off, .len = sink.len);
 	ok(sent_well(&p), "... arrives as well");
+	test_taken(&s, &sink, 8192);
+	test_taken(&s, &sink, 2 * sink.len);
 	sink.slow = 0;
 
 	try(&s, (int)sink.len, "NVME write of it", .mask = NVME, .flags = IORING_UNIFIED_F_WRITE,

@@ -353,6 +353,12 @@ struct io_unified_ctrl {
  * res is the bytes moved, less than len where the stream could not take more,
  * 0 where a stage dropped them, or -errno: EIO for a status of the device, then
  * a 32-byte CQE has it in big_cqe[0], and the result in big_cqe[1].
+ *
+ * A send ends when its memory may be used again, which is when the peer has
+ * acknowledged it.  With IORING_UNIFIED_F_TAKEN a CQE with IORING_CQE_F_MORE and
+ * the same res may come before: the socket has taken what it will, and what is
+ * sent next is behind it in the stream.  Then the last one has
+ * IORING_CQE_F_NOTIF.
  */
 enum io_unified_op {
 	IORING_UNIFIED_OP_NVME		= 1U << 0,
@@ -367,6 +373,8 @@ enum io_unified_op_flags {
 	IORING_UNIFIED_F_WRITE		= 1U << 1,
 	/* NETWORK: send */
 	IORING_UNIFIED_F_SEND		= 1U << 2,
+	/* with a send: a CQE of its own when the socket has taken the data */
+	IORING_UNIFIED_F_TAKEN		= 1U << 3,
 };
 
 /* IORING_REGISTER_QUERY with IO_URING_QUERY_UNIFIED; needs no ring */
