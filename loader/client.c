@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
-#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,13 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "client.h"
 #include "output.h"
 #include "run.h"
+
+/* One request sends no more: in pieces of a page it is what the kernel takes */
+#define SEND_MAX	(256u << 10)
 
 enum slot_state {
 	SLOT_FREE,		/* also: a stage dropped what was read */
@@ -28,7 +29,10 @@ enum slot_state {
 struct slot {
 	enum slot_state		state;
 	struct extent_chunk	chunk;
-	unsigned int		done;		/* bytes of it that were sent */
+	/* of the first of those that go with one request */
+	unsigned int		span;		/* slots */
+	unsigned int		len;		/* bytes in them */
+	unsigned int		done;		/* of these, sent */
 };
 
 /*
@@ -49,7 +53,7 @@ struct client {
 	unsigned long		next_send;
 	unsigned long		head;
 	unsigned int		in_flight;	/* requests of all kinds */
-	unsigned int		sending;
+	struct slot		*taking;	/* first of a send that TCP has not all of */
 	unsigned long long	base;		/* of what TCP counts */
 	unsigned long long	queued;		/* bytes given to send requests */
 
@@ -98,19 +102,6 @@ static unsigned long long acked_bytes(const struct client *c)
 	if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &len))
 		return 0;
 	return info.tcpi_bytes_acked;
-}
-
-/*
- * How many bytes TCP has taken, counted from anywhere: those acknowledged, and
- * those that are not yet.  What is acknowledged between the two looks is missing,
- * so it may be too few, but never too many.
- */
-static unsigned long long taken_bytes(const struct client *c)
-{
-	unsigned long long acked = acked_bytes(c);
-	int unacked = 0;
-
-	return ioctl(c->fd, SIOCOUTQ, &unacked) ? 0 : acked + unacked;
 }
 
 static void note_acked(struct client *c)
@@ -240,45 +231,55 @@ static void submit_send(struct client *c, struct slot *slot)
 	struct io_uring_sqe *sqe = get_sqe(c);
 
 	sluice_prep_unified(sqe, IORING_UNIFIED_OP_NETWORK, c->fd,
-			    slot_offset(c, slot) + slot->done,
-			    slot->chunk.bytes - slot->done, 0, IORING_UNIFIED_F_SEND);
+			    slot_offset(c, slot) + slot->done, slot->len - slot->done, 0,
+			    IORING_UNIFIED_F_SEND | IORING_UNIFIED_F_TAKEN);
 	io_uring_sqe_set_data64(sqe, client_data(CLIENT_SEND, c->index,
 						 slot - c->slots));
 }
 
-static void begin_send(struct client *c, struct slot *slot)
+/* Does @next go on in memory where @slot ends, and in the request that begins at @first? */
+static bool goes_on(const struct client *c, const struct slot *first,
+		    const struct slot *slot, const struct slot *next)
 {
-	slot->state = SLOT_SENDING;
-	slot->done = 0;
-	c->sending++;
-	c->queued += slot->chunk.bytes;
-	submit_send(c, slot);
-	/* it has to begin before the next is thought about */
-	io_uring_submit(&c->params->region->ring);
+	return next == slot + 1 && next->state == SLOT_READY &&
+	       slot->chunk.bytes == c->params->chunk &&
+	       first->len + next->chunk.bytes <= SEND_MAX;
+}
+
+static void begin_send(struct client *c)
+{
+	struct slot *first = slot_of(c, c->next_send), *slot, *next = first;
+
+	first->span = first->len = first->done = 0;
+	do {
+		slot = next;
+		slot->state = SLOT_SENDING;
+		first->span++;
+		first->len += slot->chunk.bytes;
+		next = slot_of(c, ++c->next_send);
+	} while (c->next_send < c->head && goes_on(c, first, slot, next));
+	c->taking = first;
+	c->queued += first->len;
+	submit_send(c, first);
 }
 
 /*
  * A send completes when the client has acknowledged it, so there have to be
  * several at a time, or each would cost a round trip.  But one that waits for
  * room in the socket would be overtaken by the next: that is not made before TCP
- * has taken all of the ones before.
+ * has taken all of the one before, of which there is a completion of its own.
  */
-static bool may_send(const struct client *c)
-{
-	return !c->sending || taken_bytes(c) >= c->base + c->queued;
-}
-
 static void send_ready(struct client *c)
 {
 	while (!c->failed && c->next_send < c->head) {
 		struct slot *slot = slot_of(c, c->next_send);
 
-		if (slot->state == SLOT_READING ||
-		    (slot->state == SLOT_READY && !may_send(c)))
+		if (slot->state == SLOT_READING || (slot->state == SLOT_READY && c->taking))
 			return;
 		if (slot->state == SLOT_READY)
-			begin_send(c, slot);
-		c->next_send++;
+			begin_send(c);
+		else
+			c->next_send++;
 	}
 }
 
@@ -312,33 +313,53 @@ static int wait_for_room(struct client *c, struct slot *slot)
 	return 0;
 }
 
+/* Slots are free again; of what they had, the first @done bytes were sent */
+static void free_slots(struct client *c, struct slot *slot, unsigned int nr,
+		       unsigned int done)
+{
+	for (; nr; nr--, slot++) {
+		unsigned int bytes = slot->chunk.bytes;
+		unsigned int sent = done < bytes ? done : bytes;
+
+		slot->state = SLOT_FREE;
+		done -= sent;
+		if (sent)
+			count(&c->stats.sent, sent);
+		if (sent < bytes)
+			count(&c->stats.lost, bytes - sent);
+	}
+}
+
 static void end_send(struct client *c, struct slot *slot, int err)
 {
-	unsigned int bytes = slot->chunk.bytes;
-
-	slot->state = SLOT_FREE;
-	c->sending--;
-	if (slot->done)
-		count(&c->stats.sent, slot->done);
-	if (slot->done == bytes)
+	if (c->taking == slot)
+		c->taking = NULL;
+	free_slots(c, slot, slot->span, slot->done);
+	if (slot->done == slot->len)
 		return;
-	count(&c->stats.lost, bytes - slot->done);
 	/* the reset has been reported before, to another request */
 	if (err == EPIPE)
 		err = ECONNRESET;
 	if (is_our_fault(err))
-		fail(c, CLIENT_FAILED, "sending %u bytes: %s", bytes, strerror(err));
+		fail(c, CLIENT_FAILED, "sending %u bytes: %s", slot->len, strerror(err));
 	else
 		fail(c, CLIENT_GONE, "went away: %s", strerror(err));
 }
 
-static void on_send(struct client *c, struct slot *slot, int res)
+static void on_send(struct client *c, struct slot *slot, const struct io_uring_cqe *cqe)
 {
+	int res = cqe->res;
+
+	if (cqe->flags & IORING_CQE_F_MORE) {
+		/* the memory is not free yet; with all of it taken, more may follow */
+		if (res > 0 && slot->done + res == slot->len)
+			c->taking = NULL;
+		return;
+	}
 	if (res > 0)
 		slot->done += res;
 	/* nothing else is sent before: what comes next waits for all of this */
-	if (slot->done < slot->chunk.bytes && !c->failed &&
-	    (res > 0 || res == -ECANCELED)) {
+	if (slot->done < slot->len && !c->failed && (res > 0 || res == -ECANCELED)) {
 		res = wait_for_room(c, slot);
 		if (!res)
 			return;
@@ -371,19 +392,20 @@ static void lose_ready(struct client *c)
 	}
 }
 
-/* Whatever can be done now; true: there is nothing more to do */
-static bool step(struct client *c)
+static bool tail_is_free(struct client *c)
 {
-	unsigned long before;
+	return c->tail < c->next_send && slot_of(c, c->tail)->state == SLOT_FREE;
+}
 
-	/* each slot that comes free is one more to read into */
+bool client_step(struct client *c)
+{
+	/* each slot that comes free is one more to read into; the device begins first */
 	do {
-		send_ready(c);
-		before = c->tail;
-		while (c->tail < c->next_send && slot_of(c, c->tail)->state == SLOT_FREE)
+		while (tail_is_free(c))
 			c->tail++;
 		read_ahead(c);
-	} while (c->tail != before);
+		send_ready(c);
+	} while (tail_is_free(c));
 
 	if (c->failed) {
 		lose_ready(c);
@@ -391,20 +413,25 @@ static bool step(struct client *c)
 		shutdown(c->fd, SHUT_WR);
 		c->shut = true;
 	}
-	return !c->in_flight && (c->failed || (c->shut && c->peer_closed));
+	if (c->in_flight || !(c->failed || (c->shut && c->peer_closed)))
+		return false;
+	if (!c->failed)
+		note_acked(c);
+	return true;
 }
 
-bool client_complete(struct client *c, const struct io_uring_cqe *cqe)
+void client_complete(struct client *c, const struct io_uring_cqe *cqe)
 {
 	struct slot *slot = &c->slots[client_data_slot(cqe->user_data)];
 
-	c->in_flight--;
+	if (!(cqe->flags & IORING_CQE_F_MORE))
+		c->in_flight--;
 	switch (client_data_kind(cqe->user_data)) {
 	case CLIENT_READ:
 		on_read(c, slot, cqe);
 		break;
 	case CLIENT_SEND:
-		on_send(c, slot, cqe->res);
+		on_send(c, slot, cqe);
 		break;
 	case CLIENT_ROOM:
 		on_room(c, slot);
@@ -413,11 +440,6 @@ bool client_complete(struct client *c, const struct io_uring_cqe *cqe)
 		on_recv(c, cqe->res);
 		break;
 	}
-	if (!step(c))
-		return false;
-	if (!c->failed)
-		note_acked(c);
-	return true;
 }
 
 static void name_peer(struct client *c)
@@ -454,17 +476,17 @@ struct client *client_open(const struct client_params *params, unsigned int inde
 	name_peer(c);
 	/* who vanishes without a word is noticed, after some hours */
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	c->base = taken_bytes(c);
+	c->base = acked_bytes(c);
 	extent_cursor_init(&c->cursor, params->src);
 	submit_recv(c);
-	step(c);
+	client_step(c);
 	return c;
 }
 
 void client_abort(struct client *c)
 {
 	fail(c, CLIENT_ABORTED, "stopped before the end");
-	step(c);
+	client_step(c);
 }
 
 void client_close(struct client *c)

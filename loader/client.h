@@ -59,8 +59,10 @@ struct client;
 /* Takes over @fd, a connection; NULL after an error message */
 struct client *client_open(const struct client_params *params, unsigned int index,
 			   int fd);
-/* A completion of its requests; true: it has ended, client_close() is next */
-bool client_complete(struct client *client, const struct io_uring_cqe *cqe);
+/* A completion of its requests; when there are no more for now, client_step() */
+void client_complete(struct client *client, const struct io_uring_cqe *cqe);
+/* Whatever can be done now; true: it has ended, client_close() is next */
+bool client_step(struct client *client);
 /* Reset the connection; it ends when its requests have */
 void client_abort(struct client *client);
 void client_close(struct client *client);

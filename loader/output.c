@@ -133,9 +133,19 @@ void note(const char *fmt, ...)
 	va_end(ap);
 }
 
+/* Asked after each batch of a pipeline's, so the kernel is asked only once */
+static bool on_terminal(void)
+{
+	static int known = -1;
+
+	if (known < 0)
+		known = isatty(STDERR_FILENO);
+	return known;
+}
+
 bool progress_wanted(void)
 {
-	return (progress_sink && progress_sink->wanted()) || (!quiet && isatty(STDERR_FILENO));
+	return (progress_sink && progress_sink->wanted()) || (!quiet && on_terminal());
 }
 
 void progress(const char *fmt, ...)
@@ -147,7 +157,7 @@ void progress(const char *fmt, ...)
 		progress_sink->show(fmt, ap);
 		va_end(ap);
 	}
-	if (quiet || !isatty(STDERR_FILENO))
+	if (quiet || !on_terminal())
 		return;
 	va_start(ap, fmt);
 	fputs("\r\033[K", stderr);

@@ -64,6 +64,8 @@ int run_loop(const struct run_loop *loop)
 		if (ret < 0 && ret != -ETIME && ret != -EINTR)
 			return error("io_uring: %s", strerror(-ret));
 		ended = run_reap(loop);
+		if (!ended && loop->batch)
+			ended = loop->batch(loop->arg);
 		service_watchdog();
 		if (loop->stages)
 			run_stages_watch(loop->stages, false);

@@ -26,7 +26,7 @@ void run_signals_wait(struct run_signals *signals, struct region *region,
 struct run_stages;
 
 /*
- * Completions are handed to @complete until it says that the run has ended.
+ * Completions are handed to @complete until it, or @batch, says that the run has ended.
  * @progress is called after each batch of them, and each second.
  */
 struct run_loop {
@@ -34,6 +34,8 @@ struct run_loop {
 	struct run_stages *stages;	/* or NULL: is told when one of them ends */
 	void		*arg;
 	bool		(*complete)(void *arg, const struct io_uring_cqe *cqe);
+	/* or NULL: there are no more completions for now */
+	bool		(*batch)(void *arg);
 	void		(*progress)(void *arg);
 };
 

@@ -123,6 +123,9 @@ struct serve {
 
 	struct client		*clients[CLIENTS_MAX];
 	unsigned int		nr_clients;	/* connected now */
+	unsigned int		touched[CLIENTS_MAX];	/* there was a completion */
+	bool			is_touched[CLIENTS_MAX];
+	unsigned int		nr_touched;
 	unsigned long long	nr_accepted;
 	bool			accepting;	/* a request is in flight */
 	bool			stopping;
@@ -504,9 +507,16 @@ static void on_signal(struct serve *srv)
 	run_signals_wait(&srv->signals, &srv->region, REQ_SIGNAL);
 }
 
+static void touch(struct serve *srv, unsigned int index)
+{
+	if (srv->is_touched[index])
+		return;
+	srv->is_touched[index] = true;
+	srv->touched[srv->nr_touched++] = index;
+}
+
 static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 {
-	unsigned int index = client_data_client(cqe->user_data);
 	struct serve *srv = arg;
 
 	switch (cqe->user_data) {
@@ -520,7 +530,22 @@ static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 	case REQ_CANCEL:
 		break;
 	default:
-		if (client_complete(srv->clients[index], cqe))
+		touch(srv, client_data_client(cqe->user_data));
+		client_complete(srv->clients[client_data_client(cqe->user_data)], cqe);
+	}
+	return false;
+}
+
+/* What each client does next follows from all of its completions together */
+static bool on_batch(void *arg)
+{
+	struct serve *srv = arg;
+
+	while (srv->nr_touched) {
+		unsigned int index = srv->touched[--srv->nr_touched];
+
+		srv->is_touched[index] = false;
+		if (client_step(srv->clients[index]))
 			client_ended(srv, index);
 	}
 	accept_more(srv);
@@ -556,7 +581,7 @@ static int run_serve(struct serve *srv)
 {
 	const struct run_loop loop = {
 		.region = &srv->region, .arg = srv,
-		.complete = on_completion, .progress = show_progress,
+		.complete = on_completion, .batch = on_batch, .progress = show_progress,
 	};
 
 	clock_gettime(CLOCK_MONOTONIC, &srv->start);

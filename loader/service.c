@@ -75,11 +75,9 @@ void service_ready(void)
 
 void service_watchdog(void)
 {
-	long long now = now_ms();
-
-	if (!watchdog_ms() || now < next_ms)
+	if (!watchdog_ms() || now_ms() < next_ms)
 		return;
-	next_ms = now + watchdog_ms();
+	next_ms = now_ms() + watchdog_ms();
 	sd_notify(0, "WATCHDOG=1");
 }
 
