@@ -41,11 +41,13 @@ _Static_assert(CAPTURE_RX_QUEUES >= OPTION_LIST_MAX, "one --queue each");
 #define NS_PER_SEC	1000000000ull
 #define HEADROOM	256	/* XDP_PACKET_HEADROOM, before a frame in its memory */
 #define MIN_SNAPLEN	64
+#define FOREVER		UINT64_MAX
 #define LOOK_NS		1000000	/* between looks at the region's CQ, which wakes nobody */
 #define SETTLE_NS	(NS_PER_SEC / 2)
 
 /* user_data of the requests in flight; queues are numbered from 0 on */
 #define REQ_SIGNAL	((uint64_t)-1)
+#define REQ_LINKS	((uint64_t)-2)
 
 struct capture_options {
 	const char		*dev;
@@ -121,6 +123,7 @@ struct capture {
 	struct capture_writer	writer;
 	struct capture_super	super;
 	struct run_signals	signals;
+	int			links_fd;	/* tells of changes of interfaces */
 	const char		*ended;		/* why; NULL: it has not */
 	uint64_t		until_ns;	/* CLOCK_MONOTONIC; 0: no --duration */
 	uint64_t		dropped[CAPTURE_DROPS];	/* here */
@@ -284,7 +287,10 @@ static int start_super(struct capture *c)
 
 static int capture_open(struct capture *c)
 {
-	if (check_options(c) || run_signals_open(&c->signals) ||
+	if (check_options(c) || run_signals_open(&c->signals))
+		return -1;
+	c->links_fd = net_watch_links();
+	if (c->links_fd < 0 ||
 	    capture_writer_open(&c->writer, c->opt.nvme, c->opt.region_size) ||
 	    set_sizes(c) || check_capture(c) || pin_open(c->opt.name, c->writer.ring.ring_fd) ||
 	    open_rx(c))
@@ -300,6 +306,8 @@ static void capture_close(struct capture *c)
 	capture_writer_close(&c->writer);
 	if (c->signals.fd >= 0)
 		close(c->signals.fd);
+	if (c->links_fd >= 0)
+		close(c->links_fd);
 }
 
 static void end(struct capture *c, const char *why)
@@ -435,11 +443,38 @@ static void arm_queue(struct capture *c, unsigned int index)
 	io_uring_sqe_set_data64(sqe, index);
 }
 
+static void arm_links(struct capture *c)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&c->writer.ring);
+
+	io_uring_prep_poll_multishot(sqe, c->links_fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, REQ_LINKS);
+}
+
+/* A poll of the sockets says nothing of an interface that is gone */
+static void on_links(struct capture *c)
+{
+	socklen_t len = sizeof(int);
+	int err = 0;
+
+	net_drain_links(c->links_fd);
+	for (unsigned int i = 0; i < c->rx.nr_queues; i++)
+		if (!getsockopt(xsk_socket__fd(c->rx.queues[i].xsk), SOL_SOCKET,
+				SO_ERROR, &err, &len) && err)
+			end(c, "interface lost");
+}
+
 static void on_cqe(struct capture *c, const struct io_uring_cqe *cqe)
 {
 	if (cqe->user_data == REQ_SIGNAL) {
 		note("stopping: writing what has arrived");
 		end(c, "stopped");
+		return;
+	}
+	if (cqe->user_data == REQ_LINKS) {
+		on_links(c);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			arm_links(c);
 		return;
 	}
 	if (cqe->res < 0 || cqe->res & (POLLERR | POLLHUP | POLLNVAL))
@@ -473,23 +508,26 @@ static int sleep_on_ring(struct capture *c, uint64_t ns)
 		ns = c->until_ns > now ? c->until_ns - now : 0;
 	ts.tv_sec = ns / NS_PER_SEC;
 	ts.tv_nsec = ns % NS_PER_SEC;
-	ret = io_uring_submit_and_wait_timeout(&c->writer.ring, &cqe, 1, &ts, NULL);
+	if (ns == FOREVER)
+		ret = io_uring_submit_and_wait(&c->writer.ring, 1);
+	else
+		ret = io_uring_submit_and_wait_timeout(&c->writer.ring, &cqe, 1, &ts, NULL);
 	if (ret < 0 && ret != -ETIME && ret != -EINTR && ret != -EAGAIN)
 		return error("io_uring: %s", strerror(-ret));
 	look_at_ring(c);
 	return 0;
 }
 
-/* Once a second: poll says nothing of an interface that is gone */
-static void on_second(struct capture *c)
+/* How long to sleep: a second as long as @more is to be shown then, or for ever */
+static uint64_t rest_ns(bool more)
 {
-	socklen_t len = sizeof(int);
-	int err = 0;
+	int ms = service_timeout(more ? 1000 : -1);
 
-	for (unsigned int i = 0; i < c->rx.nr_queues; i++)
-		if (!getsockopt(xsk_socket__fd(c->rx.queues[i].xsk), SOL_SOCKET,
-				SO_ERROR, &err, &len) && err)
-			end(c, "interface lost");
+	return ms < 0 ? FOREVER : (uint64_t)ms * (NS_PER_SEC / 1000);
+}
+
+static void show_progress(const struct capture *c)
+{
 	progress("written %" PRIu64 " frames, %s, %u in flight", c->writer.frames,
 		 human_bytes(c->writer.bytes), c->writer.in_flight);
 }
@@ -497,28 +535,34 @@ static void on_second(struct capture *c)
 static int run(struct capture *c)
 {
 	uint64_t shown = 0;
+	bool more = true;	/* something has moved since it was shown */
 	int moved = 0;
 
 	arm_signal(c);
+	arm_links(c);
 	for (unsigned int i = 0; i < c->rx.nr_queues; i++)
 		arm_queue(c, i);
+	/* it may have gone before there was anything to wait for */
+	on_links(c);
 	while (!c->ended) {
 		uint64_t now;
 
 		if (moved)
 			look_at_ring(c);
-		else if (sleep_on_ring(c, service_timeout(1000) * (NS_PER_SEC / 1000)))
+		else if (sleep_on_ring(c, rest_ns(more)))
 			return -1;
 		service_watchdog();
 		moved = move(c);
 		if (moved < 0)
 			return -1;
+		more |= moved;
 		now = now_ns(CLOCK_MONOTONIC);
 		if (c->until_ns && now >= c->until_ns)
 			end(c, "duration over");
-		if (now - shown >= NS_PER_SEC) {
-			on_second(c);
+		if (more && now - shown >= NS_PER_SEC) {
+			show_progress(c);
 			shown = now;
+			more = moved;
 		}
 	}
 	progress_end();
@@ -616,7 +660,7 @@ static int capture_run(struct capture *c)
 int do_capture(int argc, char **argv)
 {
 	static struct capture c = {
-		.writer.nvme_fd = -1, .signals.fd = -1,
+		.writer.nvme_fd = -1, .signals.fd = -1, .links_fd = -1,
 	};
 	int ret = options_parse(&verb, &c.opt, argc, argv);
 

@@ -11,6 +11,7 @@
  * are handed over by messages from ring to ring.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,15 @@ static void on_accept(struct log *log, int fd)
 	submit_accept(log);
 }
 
+/* A request would keep the connection open */
+static void unwatch_stream(struct log *log, unsigned long long id)
+{
+	struct io_uring_sqe *sqe = region_get_sqe(&log->rings[0].region);
+
+	io_uring_prep_cancel64(sqe, REQ(REQ_DATA) | id, 0);
+	io_uring_sqe_set_data64(sqe, REQ(REQ_CANCEL));
+}
+
 static void on_stream_end(struct log *log, unsigned long long id, int result)
 {
 	struct log_stream *s = &log->streams[id - 1];
@@ -132,6 +142,8 @@ static void on_stream_end(struct log *log, unsigned long long id, int result)
 	log_done_drain(log);
 	s->result = result < 0 ? result : 0;
 	log_index_end(log, id);
+	if (s->watched)
+		unwatch_stream(log, id);
 	note("stream %llu: %s, %llu bytes written", id,
 	     s->result ? strerror(-s->result) : "complete", s->bytes);
 	close(s->fd);
@@ -193,6 +205,9 @@ static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 		/* another ring will not hear of it */
 		if (REQ_ID(id))
 			on_stream_end(log, REQ_ID(id), cqe->res);
+		break;
+	case REQ_DATA:
+		log->streams[REQ_ID(id) - 1].watched = false;
 		break;
 	}
 out:
@@ -260,11 +275,44 @@ static void on_tick(void *arg)
 	show_progress(log);
 }
 
+/* A completion for the next data of stream @id; true: there was no such request */
+static bool watch_stream(struct log *log, unsigned long long id)
+{
+	struct log_stream *s = &log->streams[id - 1];
+	struct io_uring_sqe *sqe;
+
+	if (s->fd < 0 || s->watched)
+		return false;
+	sqe = region_get_sqe(&log->rings[0].region);
+	io_uring_prep_poll_add(sqe, s->fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, REQ(REQ_DATA) | id);
+	s->watched = true;
+	return true;
+}
+
+/* As with one stream, see record.c; and who could not be accepted is tried again */
+static bool moves(void *arg)
+{
+	struct io_unified_stats s;
+	struct log *log = arg;
+	bool armed = false;
+
+	log_stats(log, &s);
+	if (memcmp(&s, &log->seen, sizeof(s)) || !index_idle(&log->index) ||
+	    (!log->accepting && want_more(log) && log->nr_open < log->max_open)) {
+		log->seen = s;
+		return true;
+	}
+	for (unsigned long long id = 1; id <= log->nr_streams; id++)
+		armed |= watch_stream(log, id);
+	return armed;
+}
+
 static int run(struct log *log)
 {
 	const struct run_loop loop = {
 		.region = &log->rings[0].region, .arg = log,
-		.complete = on_completion, .progress = on_tick,
+		.complete = on_completion, .progress = on_tick, .moves = moves,
 	};
 
 	run_listening(log->opt->in.listen, log->in.port);

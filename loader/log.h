@@ -26,6 +26,7 @@ enum {
 	/* from one ring to another: to the first, and from it */
 	REQ_ENDED, REQ_START, REQ_CANCEL_ID, REQ_QUIT,
 	REQ_SENT,
+	REQ_DATA,
 };
 
 /* Of the index, what is not for extents */
@@ -37,6 +38,7 @@ struct log_stream {
 	struct sockaddr_storage	peer;
 	unsigned long long	bytes;	/* written */
 	int			result;	/* 0 or -errno */
+	bool			watched;	/* a request waits for data */
 };
 
 struct log;
@@ -81,6 +83,7 @@ struct log {
 	bool			finishing;	/* no stream is left, none will come */
 	int			index_error;	/* -errno */
 	struct timespec		flushed;
+	struct io_unified_stats	seen;		/* a second ago */
 };
 
 /* log.c: end all streams after what came by now */

@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <errno.h>
 #include <linux/ethtool.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net.h"
@@ -171,4 +174,26 @@ int net_listen(const char *where, unsigned int rcvbuf, unsigned short *port)
 			     where, strerror(errno));
 	*port = local_port(fd);
 	return fd;
+}
+
+int net_watch_links(void)
+{
+	const struct sockaddr_nl addr = { .nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+
+	if (fd >= 0 && !bind(fd, (const struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	error("watching for changes of interfaces: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+void net_drain_links(int fd)
+{
+	char scrap[4096];
+
+	/* ENOBUFS: there was more than the socket has room for */
+	while (recv(fd, scrap, sizeof(scrap), 0) > 0 || errno == ENOBUFS)
+		;
 }

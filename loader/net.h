@@ -25,4 +25,9 @@ bool net_has_ntuple(const char *name);
  */
 int net_listen(const char *where, unsigned int rcvbuf, unsigned short *port);
 
+/* A socket that can be read when any interface has changed; -1 after an error message */
+int net_watch_links(void);
+/* What can be read there, to no purpose: that there was something says all */
+void net_drain_links(int fd);
+
 #endif

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,7 @@
 #include "verbs.h"
 
 /* user_data of the requests in flight */
-enum { REQ_STREAM = 1, REQ_SIGNAL, REQ_CANCEL };
+enum { REQ_STREAM = 1, REQ_SIGNAL, REQ_CANCEL, REQ_DATA };
 
 static const char * const formats[] = { "raw", "log", NULL };
 const char * const record_layouts[] = { "stripe", "mirror", NULL };
@@ -79,6 +80,8 @@ struct record {
 	struct run_stages	stages;
 	struct place		*place;		/* where that is not just the next block */
 	struct run_signals	signals;
+	struct io_unified_stats	seen;		/* a second ago */
+	bool			watching;	/* a request waits for data */
 	bool			stopping;
 	int			result;		/* of the stream, 0 or -errno */
 };
@@ -212,15 +215,43 @@ static bool on_completion(void *arg, const struct io_uring_cqe *cqe)
 		if (cqe->res > 0)
 			on_signal(rec);
 		break;
+	case REQ_DATA:
+		rec->watching = false;
+		break;
 	}
 	return false;
+}
+
+/*
+ * Records go their way without a completion.  When there have been none for a second,
+ * data has to be waited for by a request of its own, and then none may have come before
+ * that did.
+ */
+static bool moves(void *arg)
+{
+	struct record *rec = arg;
+	struct io_unified_stats s;
+	struct io_uring_sqe *sqe;
+
+	region_stats(&rec->region, &s);
+	if (memcmp(&s, &rec->seen, sizeof(s))) {
+		rec->seen = s;
+		return true;
+	}
+	if (rec->watching)
+		return false;
+	sqe = region_get_sqe(&rec->region);
+	io_uring_prep_poll_add(sqe, rec->in.fd, POLLIN);
+	io_uring_sqe_set_data64(sqe, REQ_DATA);
+	rec->watching = true;
+	return true;
 }
 
 static int run_stream(struct record *rec)
 {
 	const struct run_loop loop = {
 		.region = &rec->region, .stages = &rec->stages, .arg = rec,
-		.complete = on_completion, .progress = show_progress,
+		.complete = on_completion, .progress = show_progress, .moves = moves,
 	};
 
 	submit_stream(rec);

@@ -9,6 +9,7 @@
 #include "run.h"
 #include "service.h"
 
+#define TICK_MS		1000
 #define PRIO_STEP	100
 #define EXPLAIN_MS	2000
 #define PRIO_LAST	1000000
@@ -49,20 +50,32 @@ bool run_reap(const struct run_loop *loop)
 	return ended;
 }
 
+/* Sleep until there are completions, @ms at most (-1: for ever); 1: there are, 0: not */
+static int wait_for_completions(struct io_uring *ring, int ms)
+{
+	struct __kernel_timespec time = { ms / 1000, ms % 1000 * 1000000ll };
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (ms < 0)
+		ret = io_uring_submit_and_wait(ring, 1);
+	else
+		ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
+	if (ret < 0 && ret != -ETIME && ret != -EINTR)
+		return error("io_uring: %s", strerror(-ret));
+	return io_uring_cq_ready(ring) > 0;
+}
+
 int run_loop(const struct run_loop *loop)
 {
-	struct io_uring *ring = &loop->region->ring;
-	bool ended = false;
+	bool ended = false, awake = true;
 
 	while (!ended) {
-		int ms = service_timeout(1000);
-		struct __kernel_timespec time = { ms / 1000, ms % 1000 * 1000000ll };
-		struct io_uring_cqe *cqe;
-		int ret;
+		int ret = wait_for_completions(&loop->region->ring,
+					       service_timeout(awake ? TICK_MS : -1));
 
-		ret = io_uring_submit_and_wait_timeout(ring, &cqe, 1, &time, NULL);
-		if (ret < 0 && ret != -ETIME && ret != -EINTR)
-			return error("io_uring: %s", strerror(-ret));
+		if (ret < 0)
+			return -1;
 		ended = run_reap(loop);
 		if (!ended && loop->batch)
 			ended = loop->batch(loop->arg);
@@ -70,6 +83,8 @@ int run_loop(const struct run_loop *loop)
 		if (loop->stages)
 			run_stages_watch(loop->stages, false);
 		loop->progress(loop->arg);
+		/* also once more after the last completion, to see what came of it */
+		awake = ret || (awake && loop->moves && loop->moves(loop->arg));
 	}
 	progress_end();
 	return 0;

@@ -27,7 +27,8 @@ struct run_stages;
 
 /*
  * Completions are handed to @complete until it, or @batch, says that the run has ended.
- * @progress is called after each batch of them, and each second.
+ * @progress is called after each batch of them, and each second while something moves:
+ * who is idle, is not woken.
  */
 struct run_loop {
 	struct region	*region;
@@ -37,6 +38,11 @@ struct run_loop {
 	/* or NULL: there are no more completions for now */
 	bool		(*batch)(void *arg);
 	void		(*progress)(void *arg);
+	/*
+	 * A second without completions is over: has something happened all the same?  NULL
+	 * or false: nothing has, and if something does, there will be a completion.
+	 */
+	bool		(*moves)(void *arg);
 };
 
 /* 0, or -1 after an error message */

@@ -383,6 +383,7 @@ static int run_tap(struct tap *tap)
 		.region = &tap->region, .arg = tap, .complete = on_completion,
 	};
 	struct pollfd pfd = { .fd = tap->region.ring.ring_fd, .events = POLLIN };
+	bool awake = true;
 
 	submit_stream(tap);
 	run_signals_wait(&tap->signals, &tap->region, REQ_SIGNAL);
@@ -400,9 +401,13 @@ static int run_tap(struct tap *tap)
 		run_stages_watch(&tap->stages, false);
 		show_progress(tap);
 		service_watchdog();
-		if (!has_work(tap) && poll(&pfd, 1, service_timeout(1000)) < 0 &&
-		    errno != EINTR)
+		if (has_work(tap))
+			continue;
+		/* a second after the last of it once more, and then no more */
+		ret = poll(&pfd, 1, service_timeout(awake ? 1000 : -1));
+		if (ret < 0 && errno != EINTR)
 			return error("poll: %s", strerror(errno));
+		awake = ret > 0;
 	}
 	progress_end();
 	return 0;
