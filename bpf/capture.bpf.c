@@ -117,8 +117,10 @@ static __always_inline void parse_ipv4(void *data, void *end, __u32 off,
 		return;
 	h->ip_version = 4;
 	h->proto = ip->protocol;
-	__builtin_memcpy(h->saddr, &ip->saddr, 4);
-	__builtin_memcpy(h->daddr, &ip->daddr, 4);
+	if (filter.has & CAPTURE_HAS_HOST) {
+		__builtin_memcpy(h->saddr, &ip->saddr, 4);
+		__builtin_memcpy(h->daddr, &ip->daddr, 4);
+	}
 	/* later fragments have no ports */
 	if (!(ip->frag_off & bpf_htons(IP_OFFSET)))
 		parse_ports(data, end, off + ip->ihl * 4, h);
@@ -140,8 +142,10 @@ static __always_inline void parse_ipv6(void *data, void *end, __u32 off,
 		return;
 	h->ip_version = 6;
 	h->proto = ip6->nexthdr;
-	__builtin_memcpy(h->saddr, &ip6->saddr, 16);
-	__builtin_memcpy(h->daddr, &ip6->daddr, 16);
+	if (filter.has & CAPTURE_HAS_HOST) {
+		__builtin_memcpy(h->saddr, &ip6->saddr, 16);
+		__builtin_memcpy(h->daddr, &ip6->daddr, 16);
+	}
 	off += sizeof(*ip6);
 	for (int i = 0; i < MAX_IPV6_EXTS; i++) {
 		struct ipv6_ext *ext;

@@ -57,6 +57,7 @@ struct capture_options {
 	unsigned long long	blocks;
 	unsigned long long	snaplen;
 	int			frame_size;	/* of frame_sizes */
+	int			slots;		/* enum slots */
 	unsigned long long	region_size;
 	int			mode;		/* of modes */
 	int			xdp;		/* of xdp_modes */
@@ -70,6 +71,8 @@ struct capture_options {
 static const char * const modes[] = { "auto", "zerocopy", "copy", NULL };
 static const char * const xdp_modes[] = { "native", "skb", NULL };
 static const char * const frame_sizes[] = { "auto", "2048", "4096", NULL };
+static const char * const slots[] = { "auto", "tight", NULL };
+enum slots { SLOTS_AUTO, SLOTS_TIGHT };
 
 #define OPT(field)	offsetof(struct capture_options, field)
 static const struct option_desc options[] = {
@@ -96,6 +99,9 @@ static const struct option_desc options[] = {
 	{ "frame-size", 0, OPT_ENUM, OPT(frame_size), "BYTES",
 	  "memory of a frame; auto is 2048, or 4096 if blocks are",
 	  .def = "auto", .values = frame_sizes },
+	{ "slots", 0, OPT_ENUM, OPT(slots), "MODE",
+	  "of the device: auto may give a frame up to twice the blocks, and write several"
+	  " with one command", .def = "auto", .values = slots },
 	{ "region-size", 0, OPT_SIZE, OPT(region_size), "BYTES",
 	  "memory shared by AF_XDP and NVMe", .def = "64M",
 	  .min = 1 << 20, .max = 1ull << 32 },
@@ -230,7 +236,8 @@ static int set_sizes(struct capture *c)
 			     "--frame-size 4096 has room for more" : "AF_XDP has no more");
 	c->params.frame_size = size;
 	c->params.snaplen = c->opt.snaplen;
-	return capture_writer_layout(&c->writer, size, c->opt.lba, c->opt.blocks);
+	return capture_writer_layout(&c->writer, size, c->opt.lba, c->opt.blocks,
+				     c->opt.slots == SLOTS_TIGHT);
 }
 
 static int open_rx(struct capture *c)
@@ -238,7 +245,14 @@ static int open_rx(struct capture *c)
 	c->params.area = sluice_offset_addr(&c->writer.region, 0);
 	c->params.size = c->writer.umem_size;
 	c->params.filter = &c->filter;
-	return capture_rx_open(&c->rx, &c->params);
+	if (capture_rx_open(&c->rx, &c->params))
+		return -1;
+	/*
+	 * By copy the kernel puts frames there that are for us, and the ring has room for
+	 * all of them.  A NIC puts there what it likes, and XDP may not let it get here.
+	 */
+	c->writer.exclusive = !c->rx.zerocopy;
+	return 0;
 }
 
 /*
@@ -270,7 +284,7 @@ static int start_super(struct capture *c)
 		.frame_size = c->params.frame_size,
 		.link_type  = CAPTURE_LINK_ETHERNET,
 		.snaplen    = c->params.snaplen,
-		.window	    = CAPTURE_FLIGHTS * (c->params.frame_size >> c->writer.ns.lba_shift),
+		.window	    = CAPTURE_WINDOW * (c->params.frame_size >> c->writer.ns.lba_shift),
 		.start_ns   = now_ns(CLOCK_REALTIME),
 		.blocks	    = c->writer.room,
 	};
@@ -316,26 +330,25 @@ static void end(struct capture *c, const char *why)
 		c->ended = why;
 }
 
-static void on_freed(void *arg, uint16_t queue_index, uint64_t frame)
+static void on_freed(void *arg, uint16_t queue_index, uint64_t frame, uint32_t nr)
 {
 	struct capture *c = arg;
 
-	capture_rx_give(&c->rx.queues[queue_index], frame);
+	capture_rx_give(&c->rx, &c->rx.queues[queue_index], frame, nr);
 }
 
 /* Time and length on the wire, which the XDP program has left before the frame */
 static void read_meta(struct capture *c, const struct xdp_desc *desc,
 		      struct capture_frame_info *info)
 {
-	struct capture_meta *meta = sluice_offset_addr(&c->writer.region, desc->addr);
+	const struct capture_meta *meta = sluice_offset_addr(&c->writer.region, desc->addr);
 
 	meta--;
 	info->orig_len = desc->len;
 	if (meta->cookie == c->rx.cookie && meta->len >= desc->len) {
 		info->orig_len = meta->len;
+		/* the writer clears it: the next frame in this memory may have none */
 		info->time_ns = meta->tai_ns - c->tai_offset;
-		/* the next frame in this memory may have none */
-		meta->cookie = 0;
 		return;
 	}
 	info->flags = CAPTURE_SLOT_F_LATE;
@@ -350,7 +363,7 @@ static bool refuse(struct capture *c, uint32_t data_off, uint32_t bytes)
 
 	if (data_off < sizeof(struct capture_slot) || bytes > c->params.frame_size) {
 		why = CAPTURE_DROP_OVERSIZE;
-	} else if (c->opt.count && c->writer.tail >= c->opt.count) {
+	} else if (c->opt.count && c->writer.seq >= c->opt.count) {
 		why = CAPTURE_DROP_LIMIT;
 	} else if (!capture_writer_fits(&c->writer, bytes)) {
 		why = CAPTURE_DROP_NO_SPACE;
@@ -366,7 +379,7 @@ static void take_frame(struct capture *c, unsigned int index, const struct xdp_d
 {
 	struct capture_frame_info info = {
 		.cap_len     = desc->len,
-		.data_off    = desc->addr % c->params.frame_size,
+		.data_off    = desc->addr & (c->params.frame_size - 1),
 		.queue	     = c->rx.queues[index].id,
 		.queue_index = index,
 	};
@@ -375,12 +388,13 @@ static void take_frame(struct capture *c, unsigned int index, const struct xdp_d
 	c->received++;
 	if (refuse(c, info.data_off,
 		   capture_slot_bytes(&c->writer, info.data_off, info.cap_len))) {
-		capture_rx_give(&c->rx.queues[index], frame);
+		capture_writer_skip(&c->writer, frame);
+		capture_rx_give(&c->rx, &c->rx.queues[index], frame, 1);
 		return;
 	}
 	read_meta(c, desc, &info);
 	capture_writer_slot(&c->writer, frame, &info);
-	if (c->opt.count && c->writer.tail == c->opt.count)
+	if (c->opt.count && c->writer.seq == c->opt.count)
 		end(c, "count reached");
 }
 

@@ -30,7 +30,7 @@ static const char *times(const struct capture_report *r)
 {
 	if (!r->late)
 		return "xdp";
-	return r->late == r->writer->tail ? "user" : "xdp and user";
+	return r->late == r->writer->seq ? "user" : "xdp and user";
 }
 
 static struct json_object *drops_json(const struct capture_super *s)
@@ -69,6 +69,7 @@ static void report_json(const struct capture_report *r)
 	json_add_u64(obj, "missed_frames", s->missed);
 	json_add_u64(obj, "fill_empty", r->stats->fill_empty);
 	json_add_bool(obj, "conserved", capture_conserved(s));
+	json_add_u64(obj, "nvme_cmds", r->writer->commands);
 	json_add_u64(obj, "nvme_retries", r->writer->retries);
 	json_add_u64(obj, "start_lba", r->writer->lba);
 	json_add_u64(obj, "blocks", s->used);

@@ -97,13 +97,23 @@ static int open_socket(struct capture_rx *rx, const struct capture_rx_params *p,
 	return 0;
 }
 
-/* Each queue its share, once: a frame goes back to the queue that it came by */
+/*
+ * Each queue its share, once: a frame goes back to the queue that it came by.  The
+ * kernel fills them in the order in which they are given, and what lies side by side
+ * can be one command.
+ */
 static void deal_frames(struct capture_rx *rx, uint64_t size)
 {
-	unsigned int i = 0;
+	uint32_t left = size / rx->frame_size;
+	uint64_t frame = 0;
 
-	for (uint64_t frame = 0; frame < size; frame += rx->frame_size)
-		capture_rx_give(&rx->queues[i++ % rx->nr_queues], frame);
+	for (unsigned int i = 0; i < rx->nr_queues; i++) {
+		uint32_t nr = left / (rx->nr_queues - i);
+
+		capture_rx_give(rx, &rx->queues[i], frame, nr);
+		frame += (uint64_t)nr * rx->frame_size;
+		left -= nr;
+	}
 	capture_rx_flush(rx);
 }
 
@@ -201,15 +211,17 @@ void capture_rx_close(struct capture_rx *rx)
 	rx->skel = NULL;
 }
 
-void capture_rx_give(struct capture_rx_queue *q, uint64_t frame)
+void capture_rx_give(struct capture_rx *rx, struct capture_rx_queue *q, uint64_t frame,
+		     uint32_t nr)
 {
 	uint32_t idx;
 
 	/* there is room: the ring is twice as large as all frames together */
-	if (!xsk_ring_prod__reserve(&q->fill, 1, &idx))
+	if (!xsk_ring_prod__reserve(&q->fill, nr, &idx))
 		return;
-	*xsk_ring_prod__fill_addr(&q->fill, idx) = frame;
-	q->given++;
+	q->given += nr;
+	for (; nr; nr--, frame += rx->frame_size)
+		*xsk_ring_prod__fill_addr(&q->fill, idx++) = frame;
 }
 
 void capture_rx_flush(struct capture_rx *rx)

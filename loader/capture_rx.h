@@ -65,8 +65,9 @@ int capture_rx_start(struct capture_rx *rx);
 void capture_rx_stop(struct capture_rx *rx);
 void capture_rx_close(struct capture_rx *rx);
 
-/* Free @frame, an offset into the area, for @q; visible after the flush */
-void capture_rx_give(struct capture_rx_queue *q, uint64_t frame);
+/* @nr free frames from offset @frame of the area on, for @q; visible after the flush */
+void capture_rx_give(struct capture_rx *rx, struct capture_rx_queue *q, uint64_t frame,
+		     uint32_t nr);
 void capture_rx_flush(struct capture_rx *rx);
 
 /* 0, or -1 after an error message */

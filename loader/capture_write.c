@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/types.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../bpf/capture.h"
 #include "capture_write.h"
 #include "output.h"
 
 #define RING_ENTRIES	64
 #define MAX_TRIES	3
+/* As the kernel's own; more is no cheaper, and 65 pieces of memory are the most */
+#define MAX_COMMAND	(128u << 10)
 
 static int open_ring(struct capture_writer *w)
 {
@@ -99,14 +104,21 @@ int capture_writer_open(struct capture_writer *w, const char *nvme, uint64_t reg
 }
 
 int capture_writer_layout(struct capture_writer *w, uint32_t frame_size, uint64_t lba,
-			  uint64_t blocks)
+			  uint64_t blocks, bool tight)
 {
 	uint64_t page = sluice_page_align(1), left = 0;
 
 	w->frame_size = frame_size;
+	w->frame_shift = __builtin_ctz(frame_size);
+	w->max_len = w->ns.max_len && w->ns.max_len < MAX_COMMAND ? w->ns.max_len : MAX_COMMAND;
+	/* at most as much again as is needed */
+	w->min_full = tight ? UINT32_MAX : frame_size / 2;
 	/* the last page is for the superblock */
 	w->umem_size = w->region.data_size - page;
 	w->umem_size -= w->umem_size % (frame_size > page ? frame_size : page);
+	w->used = calloc(w->umem_size >> w->frame_shift, sizeof(*w->used));
+	if (!w->used)
+		return error("out of memory for what is known of frames");
 	w->lba = lba;
 	if (lba < w->ns.nr_lbas)
 		left = w->ns.nr_lbas - lba;
@@ -133,6 +145,8 @@ void capture_writer_close(struct capture_writer *w)
 	if (w->mem)
 		munmap(w->mem, w->mem_size);
 	w->mem = NULL;
+	free(w->used);
+	w->used = NULL;
 	if (w->nvme_fd >= 0)
 		close(w->nvme_fd);
 	w->nvme_fd = -1;
@@ -140,10 +154,16 @@ void capture_writer_close(struct capture_writer *w)
 
 uint32_t capture_writer_space(const struct capture_writer *w)
 {
+	/* each may turn out to be a command of its own */
 	uint32_t flights = CAPTURE_FLIGHTS - (w->tail - w->head);
 	uint32_t cmds = CAPTURE_SQ_ENTRIES - w->in_flight;
+	uint32_t slots = CAPTURE_WINDOW - (w->seq - w->flights[w->head % CAPTURE_FLIGHTS].seq);
 
-	return flights < cmds ? flights : cmds;
+	if (w->head == w->tail)
+		slots = CAPTURE_WINDOW;
+	if (slots > flights)
+		slots = flights;
+	return slots < cmds ? slots : cmds;
 }
 
 uint32_t capture_slot_bytes(const struct capture_writer *w, uint32_t data_off,
@@ -154,74 +174,184 @@ uint32_t capture_slot_bytes(const struct capture_writer *w, uint32_t data_off,
 	return (data_off + cap_len + block - 1) & ~(block - 1);
 }
 
+/* The flight that is being filled */
+static struct capture_flight *filling(struct capture_writer *w)
+{
+	return &w->flights[w->tail % CAPTURE_FLIGHTS];
+}
+
+static uint32_t last_bytes(const struct capture_writer *w)
+{
+	return capture_slot_bytes(w, w->last.data_off, w->last.cap_len);
+}
+
 bool capture_writer_fits(const struct capture_writer *w, uint32_t bytes)
 {
+	if (w->flights[w->tail % CAPTURE_FLIGHTS].nr)
+		bytes += last_bytes(w);
 	return bytes >> w->ns.lba_shift <= w->room - w->next;
 }
 
+static void *slot_mem(const struct capture_writer *w, const struct capture_flight *f,
+		      uint32_t nr)
+{
+	return sluice_offset_addr(&w->region, f->frame + ((uint64_t)nr << w->frame_shift));
+}
+
+/* All of flight number @nr, or the slot that it is at */
 static void send_flight(struct capture_writer *w, uint64_t nr)
 {
 	struct capture_flight *f = &w->flights[nr % CAPTURE_FLIGHTS];
 	/* never NULL: no more commands are in flight than it has entries */
 	struct io_unified_sqe *sqe = sluice_get_sqe(&w->region);
+	uint32_t off = f->at << w->frame_shift, len = f->len - off;
 
-	sluice_prep_write(sqe, &w->ns, w->lba + f->block, f->frame, f->len);
+	if (f->alone && len > w->frame_size)
+		len = w->frame_size;
+	sluice_prep_write(sqe, &w->ns, w->lba + f->block + (off >> w->ns.lba_shift),
+			  f->frame + off, len);
 	sluice_sqe_set_data64(sqe, nr);
 	f->tries++;
+	w->commands++;
 	w->in_flight++;
 }
 
 /*
- * The header goes into the headroom, in front of the frame.  What is neither of
- * them was something else before, and must not get onto the device.
+ * What is neither header nor frame in a slot of @len bytes was something else before,
+ * and must not get onto the device.  Memory begins as zeroes.  Where the kernel puts
+ * nothing but our frames into it, by copy, the gap has only had metadata, and behind
+ * the frame is only what one of the frames before has left there.
  */
-static void finish_slot(struct capture_writer *w, char *mem,
-			const struct capture_frame_info *info, uint32_t len)
+static void clear_rest(struct capture_writer *w, char *mem, uint32_t frame_nr, uint32_t len)
 {
+	uint32_t begin = w->last.data_off, end = begin + w->last.cap_len;
+	uint32_t gap = sizeof(struct capture_slot), used = len;
+
+	if (w->exclusive) {
+		if (!(w->last.flags & CAPTURE_SLOT_F_LATE) &&
+		    begin > gap + sizeof(struct capture_meta))
+			gap = begin - sizeof(struct capture_meta);
+		used = w->used[frame_nr];
+		w->used[frame_nr] = end;
+	}
+	memset(mem + gap, 0, begin - gap);
+	if (used > end)
+		memset(mem + end, 0, used - end);
+}
+
+/* The header goes into the headroom, in front of the frame */
+static void finish_slot(struct capture_writer *w, uint32_t len)
+{
+	struct capture_flight *f = filling(w);
+	uint64_t frame = f->frame + f->len;
+	char *mem = sluice_offset_addr(&w->region, frame);
 	struct capture_slot slot = {
-		.flags	  = info->flags,
-		.seq	  = w->tail,
-		.time_ns  = info->time_ns,
-		.cap_len  = info->cap_len,
-		.orig_len = info->orig_len,
+		.flags	  = w->last.flags,
+		.seq	  = f->seq + f->nr - 1,
+		.time_ns  = w->last.time_ns,
+		.cap_len  = w->last.cap_len,
+		.orig_len = w->last.orig_len,
 		.blocks	  = len >> w->ns.lba_shift,
-		.data_off = info->data_off,
-		.queue	  = info->queue,
+		.data_off = w->last.data_off,
+		.queue	  = w->last.queue,
 	};
-	uint32_t end = info->data_off + info->cap_len;
 
 	memcpy(slot.id, w->id, sizeof(slot.id));
 	capture_slot_encode(&slot);
 	memcpy(mem, &slot, sizeof(slot));
-	memset(mem + sizeof(slot), 0, info->data_off - sizeof(slot));
-	memset(mem + end, 0, len - end);
+	clear_rest(w, mem, frame >> w->frame_shift, len);
+	f->len += len;
+	w->next += slot.blocks;
+}
+
+/* The flight that is being filled goes as it is */
+static void close_flight(struct capture_writer *w)
+{
+	struct capture_flight *f = filling(w);
+
+	if (!f->nr)
+		return;
+	finish_slot(w, last_bytes(w));
+	send_flight(w, w->tail++);
+	filling(w)->nr = 0;
+}
+
+/* Can a slot at @frame, of @bytes, follow the last one in the same command? */
+static bool goes_on(struct capture_writer *w, uint64_t frame, uint32_t bytes,
+		    const struct capture_frame_info *info)
+{
+	const struct capture_flight *f = filling(w);
+	uint32_t len = f->len + w->frame_size;
+
+	return f->queue == info->queue_index && frame == f->frame + len &&
+	       last_bytes(w) >= w->min_full && len + bytes <= w->max_len &&
+	       (w->frame_size + bytes) >> w->ns.lba_shift <= w->room - w->next;
 }
 
 void capture_writer_slot(struct capture_writer *w, uint64_t frame,
 			 const struct capture_frame_info *info)
 {
-	uint32_t len = capture_slot_bytes(w, info->data_off, info->cap_len);
+	uint32_t bytes = capture_slot_bytes(w, info->data_off, info->cap_len);
+	struct capture_flight *f = filling(w);
 
-	finish_slot(w, sluice_offset_addr(&w->region, frame), info, len);
-	w->flights[w->tail % CAPTURE_FLIGHTS] = (struct capture_flight) {
-		.block	  = w->next,
-		.frame	  = frame,
-		.len	  = len,
-		.cap_len  = info->cap_len,
-		.orig_len = info->orig_len,
-		.queue	  = info->queue_index,
-	};
-	send_flight(w, w->tail++);
-	w->next += len >> w->ns.lba_shift;
+	if (f->nr && goes_on(w, frame, bytes, info)) {
+		finish_slot(w, w->frame_size);
+	} else {
+		close_flight(w);
+		f = filling(w);
+		*f = (struct capture_flight) {
+			.seq   = w->seq,
+			.block = w->next,
+			.frame = frame,
+			.queue = info->queue_index,
+		};
+	}
+	f->nr++;
+	f->cap_bytes += info->cap_len;
+	f->orig_bytes += info->orig_len;
+	w->last = *info;
+	w->seq++;
+}
+
+void capture_writer_skip(struct capture_writer *w, uint64_t frame)
+{
+	w->used[frame >> w->frame_shift] = w->frame_size;
 }
 
 int capture_writer_submit(struct capture_writer *w)
 {
-	int ret = sluice_submit(&w->region);
+	int ret;
 
+	close_flight(w);
+	ret = sluice_submit(&w->region);
 	if (ret >= 0 || ret == -EINTR || ret == -EAGAIN || ret == -EBUSY)
 		return 0;	/* what is published goes with the next call */
 	return error("io_uring_enter: %s", strerror(-ret));
+}
+
+static void count_written(struct capture_writer *w, const struct capture_flight *f)
+{
+	const struct capture_slot *slot = slot_mem(w, f, f->at);
+
+	w->frames += f->alone ? 1 : f->nr;
+	w->bytes += f->alone ? le32toh(slot->cap_len) : f->cap_bytes;
+	w->orig_bytes += f->alone ? le32toh(slot->orig_len) : f->orig_bytes;
+}
+
+/* After so many tries: what failed is lost, and who else was in the command? */
+static void count_failed(struct capture_writer *w, struct capture_flight *f,
+			 const struct io_unified_cqe *cqe)
+{
+	bool host = sluice_status_host(cqe->status);
+
+	if (f->nr > 1 && !f->alone && !host) {
+		f->alone = true;
+		return;
+	}
+	w->failed += f->alone ? 1 : f->nr;
+	w->last_status = cqe->status;
+	w->last_error = host ? -sluice_cqe_error(cqe) : 0;
+	f->at++;
 }
 
 /* True when the flight has landed, one way or the other */
@@ -231,25 +361,28 @@ static bool complete(struct capture_writer *w, const struct io_unified_cqe *cqe)
 	int err = sluice_cqe_error(cqe);
 
 	w->in_flight--;
-	if (!err) {
-		w->frames++;
-		w->bytes += f->cap_len;
-		w->orig_bytes += f->orig_len;
-		return true;
-	}
 	if (err == -EIO && !sluice_status_dnr(cqe->status) && f->tries < MAX_TRIES) {
 		w->retries++;
 		send_flight(w, cqe->user_data);
 		return false;
 	}
-	w->failed++;
-	w->last_status = cqe->status;
-	w->last_error = sluice_status_host(cqe->status) ? -err : 0;
-	return true;
+	if (err) {
+		count_failed(w, f, cqe);
+	} else {
+		count_written(w, f);
+		f->at++;
+	}
+	if (!f->alone || f->at == f->nr)
+		return true;
+	/* one of several could not be written, so each by itself */
+	f->tries = 0;
+	send_flight(w, cqe->user_data);
+	return false;
 }
 
 int capture_writer_reap(struct capture_writer *w,
-			void (*freed)(void *arg, uint16_t queue_index, uint64_t frame),
+			void (*freed)(void *arg, uint16_t queue_index, uint64_t frame,
+				      uint32_t nr),
 			void *arg)
 {
 	struct io_unified_cqe *cqe;
@@ -260,7 +393,7 @@ int capture_writer_reap(struct capture_writer *w,
 
 		if (complete(w, cqe)) {
 			f->done = true;
-			freed(arg, f->queue, f->frame);
+			freed(arg, f->queue, f->frame, f->nr);
 		}
 		sluice_cqe_seen(&w->region, cqe);
 		nr++;

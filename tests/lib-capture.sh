@@ -65,3 +65,28 @@ times() { # NAME [FILTER]
 		{ last = $1 + 0 }' || fail "$1: times"
 	echo "ok - $1: times ${2:-}"
 }
+
+# nothing but headers and frames is in the slots, whatever was in their memory before
+clean() { # NAME LBA [IMAGE [BLOCK_SIZE]]
+	tests/vm/enter python3 - "$dir/${3:-disk.img}" "$2" "${4:-512}" <<-'PY' || fail "$1: not clean"
+		import struct, sys
+		path, lba, block = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+		with open(path, "rb") as f:
+		    f.seek(lba * block)
+		    used = struct.unpack_from("<Q", f.read(block), 80)[0]
+		    f.seek((lba + 1) * block)
+		    data = f.read((used - 1) * block)
+		at = nr = 0
+		while at < len(data):
+		    magic, cap_len, blocks, off = struct.unpack_from("<4s28xI4xIH", data, at)
+		    if magic != b"SLOT":
+		        sys.exit("no slot %d" % nr)
+		    slot = data[at:at + blocks * block]
+		    if any(slot[64:off]) or any(slot[off + cap_len:]):
+		        sys.exit("slot %d has something else in it" % nr)
+		    at, nr = at + len(slot), nr + 1
+		if not nr:
+		    sys.exit("no slots")
+	PY
+	echo "ok - $1: nothing else is in the slots"
+}

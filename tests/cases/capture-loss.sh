@@ -36,7 +36,14 @@ summary full '.conserved and .ended == "no room left" and .dropped.no_space > 0'
 summary full '.written_frames == 16 and .blocks == 49'
 in_order full
 
-# the frame of blocks 100 to 102
+# slots of four blocks, but for the last of a command, which has three
+export_capture wide 2000
+same_number wide
+summary wide '.conserved and .ended == "no room left" and .dropped.no_space > 0'
+summary wide '.written_frames >= 12 and .written_frames <= 16 and .blocks > 46 and .blocks <= 50'
+in_order wide
+
+# the frame that block 100 is of
 export_capture bad 4000 bad.img
 same_number bad
 summary bad '.conserved and .dropped.device == 1'

@@ -21,6 +21,14 @@ nr_is all 0 "icmp.checksum.status == \"Bad\" || icmp.type != 8"
 nr_is all "$(tests/vm/enter jq .matched_frames "$dir/all.json")"
 [ "$(fields all tcp.flags.syn -Y tcp.dstport==7 | head -n 1)" = True ] || fail "all: SYN"
 
+clean all 1000
+
+export_capture again 70000
+sound again
+head -c 100000 "$dir/sent" | cat "$dir/sent" "$dir/sent" "$dir/sent" - >"$dir/again"
+payload again udp "$dir/again"
+clean again 70000
+
 head -c 50000 "$dir/sent" >"$dir/part"
 export_capture filtered 20000
 sound filtered
@@ -34,6 +42,8 @@ nr_is cut 10 "frame.cap_len == 100 && frame.len == 1042"
 nr_is cut 10
 summary cut '.ended == "count reached" and .conserved and .xdp == "skb" and .timestamps == "xdp"'
 summary cut '.dropped_frames == .dropped.limit and .written_wire_bytes == 10420'
+
+clean cut 30000
 
 cmp "$dir/cut.pcapng" "$dir/device.pcapng" || fail "cut: not the same from the device"
 
@@ -56,6 +66,8 @@ nr_is queues 0 'tcp.dstport == 8000 && frame.interface_queue != 1'
 [ -n "$(fields queues frame.number -Y 'tcp.dstport == 8000')" ] || fail "queues: SYN"
 nr_is queues "$(tests/vm/enter jq .matched_frames "$dir/queues.json")" "frame.interface_queue < 2"
 
+clean queues 50000
+
 export_capture clock 60000
 sound clock
 nr_is clock 0
@@ -65,5 +77,6 @@ export_capture blocks 10 blocks.img
 sound blocks
 summary blocks '.block_size == 4096 and .snaplen == 3840'
 payload blocks udp "$dir/part"
+clean blocks 10 blocks.img 4096
 rm -f "$dir/blocks.img"
 done_with_images

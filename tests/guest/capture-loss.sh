@@ -17,11 +17,18 @@ udp /out/sent 1000
 capture_end
 
 # no room: it says so and ends
-capture_start full --queue 0 --nvme $dev --lba 1000 --blocks 50
+capture_start full --queue 0 --nvme $dev --lba 1000 --blocks 50 --slots tight
 udp /out/sent 1000
 capture_wait
 # and no further than that: what is in block 1050?
 dd if="$dev" bs=512 skip=1050 count=1000 status=none | cmp -n 512000 - /dev/zero ||
+	die "it wrote beyond --blocks"
+
+# the same where a command writes several slots, which have more blocks
+capture_start wide --queue 0 --nvme $dev --lba 2000 --blocks 50
+udp /out/sent 1000
+capture_wait
+dd if="$dev" bs=512 skip=2050 count=1000 status=none | cmp -n 512000 - /dev/zero ||
 	die "it wrote beyond --blocks"
 
 # commands to one block fail

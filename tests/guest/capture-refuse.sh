@@ -28,6 +28,7 @@ refused '--queue 0 is given twice' "${all[@]}" --queue 0
 refused '/dev/null is no NVMe namespace' --dev "$IF" --queue 0 --nvme /dev/null
 refused 'No such file' --dev "$IF" --queue 0 --nvme /dev/nvme9n9
 refused 'none of auto|2048|4096' "${all[@]}" --frame-size 1000
+refused 'none of auto|tight' "${all[@]}" --slots wide
 refused 'not within 64 and 1792' "${all[@]}" --snaplen 1800
 refused 'not within 64 and 3840' "${all[@]}" --snaplen 4000 --frame-size 4096
 refused '64K is out of range' "${all[@]}" --region-size 64K

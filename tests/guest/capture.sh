@@ -32,6 +32,17 @@ await_matched $((12 + $(stat -c %s /out/sent) / 1472 + 2))
 now to
 capture_end
 
+# memory that has had large frames has small ones, more often than there is memory
+capture_start again --queue 0 --nvme $dev --lba 70000 --region-size 1M
+for ((i = 1; i <= 3; i++)); do
+	udp /out/sent 1400
+	await_matched $((i * (($(stat -c %s /out/sent) + 1399) / 1400)))
+done
+head -c 100000 /out/sent >/tmp/part
+udp /tmp/part 200
+await_matched $((3 * (($(stat -c %s /out/sent) + 1399) / 1400) + 500))
+capture_end
+
 # a filter: what does not match goes on, datagrams and a connection
 capture_start filtered --queue 0 --nvme $dev --lba 20000 --blocks 2000 \
 	--filter proto=udp,port=$dport,host=$tx_ip
