@@ -63,5 +63,7 @@ PY
 payload dumpcap udp "$dir/payload"
 export_capture capture 20000 capture.img
 payload capture udp "$dir/payload"
+# what lies side by side goes in one command
+summary capture '.nvme_cmds * 2 < .written_frames'
 rm -f "$dir"/served.* "$dir/want" "$dir"/*.slots "$dir"/*.pcapng
 done_with_images

@@ -96,6 +96,9 @@ for depth in 1 5 64; do
 	# where no two chunks share a packet the kernel's word is exact
 	[ $depth != 1 ] || is ".copied == 0" /tmp/serve.json sendzc-cmd
 done
+# what the network alone costs: zeroes
+serve floor "$bytes" $peers/sendfile --bytes "$bytes"
+cmp -n "$bytes" /out/served.floor /dev/zero || die "not zeroes"
 serve sluice "$bytes" "$sluice" serve --nvme "$block" --bytes "$bytes" --once \
 	--listen $rx_ip:$port -q
 refuses "sendfile of $block" rx $peers/sendfile --nvme "$block" --bytes 1000 direct &
@@ -150,6 +153,12 @@ kill -INT $capture
 end_capture
 is ".written == 60000" /tmp/capture.json xsk-cmd
 slots 0 1000 >/out/xsk-cmd.1.slots
+# what AF_XDP alone costs: nothing is written
+capture xsk-floor $peers/xsk-cmd --dev "$IF" --queue 0 1000
+says ".sent == 1000000" tx $peers/frames 192.0.2.9 $dport 1000 1000
+end_capture
+is ".received == 1000000 and .written == 0" /tmp/capture.json xsk-floor
+no_trace
 refuses "no such interface" rx $peers/xsk-cmd --dev nothing --nvme "$generic" 1
 refuses "AF_XDP on queue 9" rx $peers/xsk-cmd --dev "$IF" --queue 9 --nvme "$generic" 1
 refuses "not within" tx $peers/frames 192.0.2.9 $dport 1 2000

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * sendfile --nvme NODE --bytes N [--port N] [direct]: a TCP server that sends one client
+ * sendfile [--nvme NODE] --bytes N [--port N] [direct]: a TCP server that sends one client
  * the first so many bytes of a block node by sendfile(2).
  *
  * As a web server does it: from the page cache, which is empty here at the beginning
@@ -10,6 +10,9 @@
  * With "direct", past the page cache (O_DIRECT; since Linux 6.5): no cache to keep, but
  * no reading ahead either, each 64 KiB is read while nothing else happens.  Users do it
  * where the cache is needed for other things.
+ *
+ * Without a node it sends the same MiB of memory again and again: what the network alone
+ * costs, as nothing is cheaper to send than what is in the page cache.
  */
 #include "peer.h"
 
@@ -20,9 +23,25 @@
 #include <linux/fs.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define FLOOR_BYTES	(1 << 20)
+
+/* As large as a block node is, in a way */
+static int open_memory(uint64_t *size)
+{
+	static char page[4096];
+	int fd = memfd_create("floor", 0);
+
+	for (unsigned int at = 0; fd >= 0 && at < FLOOR_BYTES; at += sizeof(page))
+		if (write(fd, page, sizeof(page)) != sizeof(page))
+			die("cannot write to memory: %m");
+	*size = UINT64_MAX;
+	return fd;
+}
 
 static void cache_empty(int fd, const char *node)
 {
@@ -44,23 +63,29 @@ int main(int argc, char **argv)
 
 	peer_options(argc, argv, &opts);
 	direct = optind < argc && !strcmp(argv[optind], "direct");
-	if (!opts.nvme || !opts.bytes || optind + direct != argc)
-		die("usage: sendfile --nvme NODE --bytes N [--port N] [direct]");
-	fd = open(opts.nvme, direct ? O_RDONLY | O_DIRECT : O_RDONLY);
-	if (fd < 0 || ioctl(fd, BLKGETSIZE64, &size))
-		die("cannot open block node %s: %m", opts.nvme);
+	if (!opts.bytes || optind + direct != argc || (direct && !opts.nvme))
+		die("usage: sendfile [--nvme NODE] --bytes N [--port N] [direct]");
+	if (opts.nvme)
+		fd = open(opts.nvme, direct ? O_RDONLY | O_DIRECT : O_RDONLY);
+	else
+		fd = open_memory(&size);
+	if (fd < 0 || (opts.nvme && ioctl(fd, BLKGETSIZE64, &size)))
+		die("cannot open block node %s: %m", opts.nvme ? opts.nvme : "of memory");
 	if (opts.bytes > size)
 		die("--bytes %" PRIu64 ": %s has %" PRIu64, opts.bytes, opts.nvme, size);
-	if (!direct)
+	if (opts.nvme && !direct)
 		cache_empty(fd, opts.nvme);
 
 	sock = peer_accept(&opts);
 	while (sums.sent < opts.bytes) {
-		uint64_t left = opts.bytes - sums.sent;
-		ssize_t n = sendfile(sock, fd, NULL, left > 1 << 30 ? 1 << 30 : left);
+		uint64_t left = opts.bytes - sums.sent, max = opts.nvme ? 1 << 30 : FLOOR_BYTES;
+		off_t begin = 0;
+		ssize_t n = sendfile(sock, fd, opts.nvme ? NULL : &begin,
+				     left > max ? max : left);
 
 		if (n <= 0)
-			die("sendfile of %s at byte %" PRIu64 ": %s", opts.nvme, sums.sent,
+			die("sendfile of %s at byte %" PRIu64 ": %s",
+			    opts.nvme ? opts.nvme : "memory", sums.sent,
 			    n ? strerror(errno) : "nothing more");
 		sums.sent += n;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xsk-cmd --dev IF --nvme NODE [--queue N] [--buffers N] [--depth N] COUNT [FRAMES]:
+ * xsk-cmd --dev IF [--nvme NODE] [--queue N] [--buffers N] [--depth N] COUNT [FRAMES]:
  * a capture of the next COUNT frames of a NIC queue, by AF_XDP and NVMe passthrough
  * writes (generic node), with the umem as registered buffers.  SIGINT ends it earlier.
  *
@@ -14,6 +14,8 @@
  * and the need_wakeup flag; and as liburing's documentation: registered buffers in huge
  * pages and registered file, one task that submits, task work when it waits, one wait
  * for both.  The time of a frame is that of its batch.
+ *
+ * Without a node each frame is given back at once: what AF_XDP alone costs.
  */
 #include "peer.h"
 
@@ -171,7 +173,7 @@ static void open_ring(void)
 				  IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_SQE128 |
 				  IORING_SETUP_CQE32);
 	if (!ret)
-		ret = io_uring_register_files(&c.ring, &c.ns.fd, 1);
+		ret = c.opts.nvme ? io_uring_register_files(&c.ring, &c.ns.fd, 1) : 0;
 	if (ret)
 		die("io_uring: %s", strerror(-ret));
 	ret = io_uring_register_buffers(&c.ring, &iov, 1);
@@ -229,6 +231,16 @@ static void take(const struct xdp_desc *desc, uint64_t time_ns)
 	c.sums.received += desc->len;
 }
 
+/* Nothing is written of it */
+static void pass_over(const struct xdp_desc *desc)
+{
+	give(desc->addr / CHUNK * CHUNK);
+	c.taken++;
+	c.done++;
+	c.sums.received += desc->len;
+	c.sums.dropped += desc->len;
+}
+
 /* From AF_XDP to commands; how many */
 static uint32_t take_frames(void)
 {
@@ -240,9 +252,14 @@ static uint32_t take_frames(void)
 	if (!nr)
 		return 0;
 	clock_gettime(CLOCK_REALTIME, &now);
-	for (uint32_t i = 0; i < nr; i++)
-		take(xsk_ring_cons__rx_desc(&c.rx, first + i),
-		     now.tv_sec * 1000000000ull + now.tv_nsec);
+	for (uint32_t i = 0; i < nr; i++) {
+		const struct xdp_desc *desc = xsk_ring_cons__rx_desc(&c.rx, first + i);
+
+		if (c.opts.nvme)
+			take(desc, now.tv_sec * 1000000000ull + now.tv_nsec);
+		else
+			pass_over(desc);
+	}
 	xsk_ring_cons__release(&c.rx, nr);
 	send_run();
 	return nr;
@@ -290,7 +307,7 @@ static void run(void)
 		io_uring_cq_advance(&c.ring, seen);
 		flush_fill();
 	}
-	c.sums.written = c.sums.received;
+	c.sums.written = c.sums.received - c.sums.dropped;
 }
 
 static void lost(void)
@@ -311,8 +328,9 @@ int main(int argc, char **argv)
 
 	peer_options(argc, argv, &c.opts);
 	if (optind >= argc || optind + 2 < argc || !c.opts.depth)
-		die("usage: xsk-cmd --dev IF --nvme NODE [--queue N] COUNT [FRAMES]");
-	peer_ns_open(c.opts.nvme, O_RDWR, &c.ns);
+		die("usage: xsk-cmd --dev IF [--nvme NODE] [--queue N] COUNT [FRAMES]");
+	if (c.opts.nvme)
+		peer_ns_open(c.opts.nvme, O_RDWR, &c.ns);
 	if (CHUNK & ((1 << c.ns.lba_shift) - 1))
 		die("%s has blocks of %u bytes, a frame has %u", c.opts.nvme,
 		    1u << c.ns.lba_shift, CHUNK);
