@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from table import NAMES, TITLES, parse
+from table import SWEEPS, TITLES, ours, parse, points, size_of
 
 GROUPS = (
     ("network, NIC", ("network stack", "NIC (netdevsim)", "copy")),
@@ -52,10 +52,30 @@ plot %s
     subprocess.run(["gnuplot"], input=script, text=True, check=True)
 
 
+def plot_sweep(results, path):
+    """All axes in one picture, each by itself."""
+    script = ["set terminal svg size 1100,640 dynamic font 'sans,11' background '#ffffff'",
+              "set output '%s'" % path, "set multiplot layout 2,4",
+              "set style fill solid 0.85 border -1", "set boxwidth 0.6",
+              "set yrange [0:*]", "set grid ytics", "unset key"]
+    for axis, title, sized, _ in SWEEPS:
+        found = points(results, axis)
+        if not found:
+            continue
+        rows = ['"%s" %.0f' % (v, ours(r) * (size_of(v) / 4096 if sized else 1))
+                for v, r in found]
+        script += ["$%s << EOD" % axis, *rows, "EOD", "set title \"%s\" noenhanced" % title,
+                   "plot $%s using 2:xtic(1) with boxes" % axis]
+    script.append("unset multiplot")
+    subprocess.run(["gnuplot"], input="\n".join(script) + "\n", text=True, check=True)
+
+
 def main():
     results, folder = sys.argv[1:]
     with open(results) as f:
         results = json.load(f)
+    if any(n.startswith("sweep ") for n in results):
+        plot_sweep(results, folder + "/sweep.svg")
     for work, title in TITLES:
         if work == "idle":
             continue

@@ -5,7 +5,8 @@
 VMLINUX tells which source file a function is from.
 
 FOLDER has what tests/bench/run left: runs, a line for each; counts/1, counts/2 and so
-on, what count.c counted in each.  Each kind of run was made with two numbers of
+on, what count.c counted in each; found, what else was found in them, by their numbers;
+latency.1 and so on, buckets of latency.bpf.c.  Each kind of run was made with two numbers of
 records, several times.  Of each the run with the fewest instructions counts: how TCP
 falls into step differs from run to run, and it is the same for all in its best case.
 The cost
@@ -107,7 +108,57 @@ EVENTS = {
     "system calls": "entry_SYSCALL_64",
     "context switches": "__switch_to_asm",
     "device interrupts": "asm_common_interrupt",
+    "timer interrupts": "asm_sysvec_apic_timer_interrupt",
 }
+
+# as in latency.bpf.c
+LATENCIES = ("system call", "interrupt", "record")
+SHIFT = 4
+BUCKETS = 64 << SHIFT
+
+
+def bucket_end(n):
+    """Where a bucket ends, in nanoseconds."""
+    n += 1
+    if n >> SHIFT < SHIFT:
+        return n
+    return (1 << SHIFT | n & (1 << SHIFT) - 1) << (n >> SHIFT) - SHIFT
+
+
+def read_latency(path):
+    """Percentiles of each kind of latency there is."""
+    with open(path) as f:
+        rows = sorted(map(tuple, json.load(f)))
+    found = {}
+    for what, name in enumerate(LATENCIES):
+        mine = [(key % BUCKETS, n) for key, n in rows if key // BUCKETS == what]
+        total = sum(n for _, n in mine)
+        if not total:
+            continue
+        found[name] = {"times": total}
+        for percent in (50, 99, 99.9):
+            seen = 0
+            for key, n in mine:
+                seen += n
+                if seen * 100 >= total * percent:
+                    found[name]["p%g" % percent] = bucket_end(key)
+                    break
+    return found
+
+
+def read_found(path):
+    """What else is known of each run."""
+    found = collections.defaultdict(dict)
+    with open(path) as f:
+        for line in f:
+            nr, what, value = line.split()
+            found[int(nr)][what] = float(value)
+    return found
+
+
+def least(runs, what):
+    """Of several values the least, or None."""
+    return min((found[what] for *_, found in runs if what in found), default=None)
 
 
 def total(run):
@@ -122,6 +173,8 @@ def main():
     folder, vmlinux = sys.argv[1:]
     symbols = Symbols(os.path.join(folder, "kallsyms"), vmlinux)
     runs = collections.defaultdict(list)
+    latencies = {}
+    found = read_found(os.path.join(folder, "found"))
     with open(os.path.join(folder, "runs")) as f:
         for nr, line in enumerate(f, 1):
             if line.startswith("warm-up "):
@@ -129,15 +182,19 @@ def main():
             work, who, units, *rest = line.split()
             name = " ".join([work, who, *rest[:-1]])
             runs[name].append((int(units), float(rest[-1]),
-                               read_run(os.path.join(folder, "counts", str(nr)), symbols)))
-    results = {}
+                               read_run(os.path.join(folder, "counts", str(nr)), symbols),
+                               found[nr]))
+            latency = os.path.join(folder, "latency.%d" % nr)
+            if os.path.exists(latency):
+                latencies[name] = read_latency(latency)
+    results = {name: {"latency": what} for name, what in latencies.items()}
     for name, all_runs in runs.items():
-        sizes = sorted({u for u, _, _ in all_runs})
+        sizes = sorted({u for u, *_ in all_runs})
         if len(sizes) < 2:
             continue
         n1, n2 = sizes[0], sizes[-1]
-        few = [r for u, _, r in all_runs if u == n1]
-        many = [r for u, _, r in all_runs if u == n2]
+        few, many = ([r for u, _, r, _ in all_runs if u == n] for n in (n1, n2))
+        of_size = [[r for r in all_runs if r[0] == n] for n in (n1, n2)]
         best = [min(runs, key=total) for runs in (few, many)]
         kinds, functions, events = (per_unit(best[0][i], best[1][i], n2 - n1)
                                     for i in range(3))
@@ -152,11 +209,21 @@ def main():
             "events": {k: round(events.get(v, 0), 3) for k, v in EVENTS.items()},
             "functions": {k: round(v, 1) for k, v in
                           sorted(functions.items(), key=lambda i: -i[1])[:60]},
+            # as the guest's clock has it, waiting included
+            "microseconds": round((min(r[1] for r in of_size[1]) -
+                                   min(r[1] for r in of_size[0])) / (n2 - n1), 3),
         }
+        for what in ("copied", "memory", "switches"):
+            values = [least(runs, what) for runs in of_size]
+            if None not in values:
+                results[name][what] = round((values[1] - values[0]) / (n2 - n1), 3)
     with open(os.path.join(folder, "results.json"), "w") as f:
         json.dump(results, f, indent="\t")
         f.write("\n")
     for name, r in results.items():
+        if "latency" in r:
+            print("%-28s" % name, r["latency"])
+            continue
         print("%-28s %8.0f  +-%.0f" % (name, r["instructions"], r["spread"]))
         print("   " + ", ".join("%s %.0f" % i for i in r["kinds"].items() if abs(i[1]) >= 5))
         print("   " + ", ".join("%s %.2f" % i for i in r["events"].items()))
