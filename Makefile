@@ -32,7 +32,7 @@ EXDIR	?= $(PREFIX)/share/sluice/examples
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
-ifeq ($(filter clean uninstall help bench demo check check-clang check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help bench demo check check-clang check-debug check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -223,6 +223,7 @@ help:
 	@echo 'make demo            a TCP stream onto NVMe, in a virtual machine'
 	@echo 'make check           all tests; TESTS="NAME..." for some of them'
 	@echo 'make check-clang     the conformance tests on a kernel built by clang'
+	@echo 'make check-debug     on kernels that find memory errors, leaks and races'
 	@echo 'make check-liburing  liburing'"'"'s own tests, with and without the patches'
 	@echo 'make bench           what it costs, beside what a user would pick instead'
 	@echo 'make check-mutation  kernels with a check removed, which tests must notice'

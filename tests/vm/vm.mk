@@ -6,7 +6,7 @@
 
 VM := tests/vm
 
-.PHONY: bench demo check check-clang check-liburing check-mutation kernel setup shell vm-build
+.PHONY: bench demo check check-clang check-debug check-liburing check-mutation kernel setup shell vm-build
 .PHONY: series refresh-patches upstream-lines checkpatch sparse clean-cache
 
 setup:
@@ -31,6 +31,13 @@ check: setup vm-build
 # The conformance tests on the kernel as clang makes it
 check-clang: setup vm-build
 	@KERNEL=$$($(VM)/kernel clang) tests/run $(or $(TESTS),$(patsubst tests/cases/%.sh,%,$(wildcard tests/cases/conform-*.sh)))
+
+# What exercises the kernel, on one that checks memory, leaks and DMA, and on one that
+# looks for data races
+DEBUG_TESTS := $(filter-out bench%,$(patsubst tests/cases/%.sh,%,$(shell grep -lwE '^ *(machine|vm)' tests/cases/*.sh)))
+check-debug: setup vm-build
+	@KERNEL=$$($(VM)/kernel kasan) TEST_TIMEOUT=3600 tests/run $(or $(TESTS),$(DEBUG_TESTS))
+	@KERNEL=$$($(VM)/kernel kcsan) TEST_TIMEOUT=3600 tests/run $(or $(TESTS),$(DEBUG_TESTS))
 
 # liburing's own tests, on Linux with and without the patches (20 minutes)
 check-liburing: setup
