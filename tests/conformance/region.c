@@ -57,7 +57,8 @@ int region_open(struct region *r, int nvme_fd, size_t data_size,
 	r->size = 4096 + PAGES(REGION_ENTRIES * sizeof(*r->sqes)) +
 		  PAGES(REGION_ENTRIES * sizeof(*r->cqes)) + data_size;
 	reg.region_size = r->size;
-	r->ring = ring_create(8, how & REGION_DEFER ? IORING_SETUP_DEFER_TASKRUN : 0);
+	r->ring = ring_create(8, (how & REGION_DEFER ? IORING_SETUP_DEFER_TASKRUN : 0) |
+			      (how & REGION_DISABLED ? IORING_SETUP_R_DISABLED : 0));
 	if (r->ring < 0)
 		return r->ring;
 	if (how & REGION_USER) {

@@ -31,6 +31,7 @@ int ring_enter(int ring);
 #define REGION_ENTRIES	64
 #define REGION_USER	1	/* the memory is ours, not the kernel's */
 #define REGION_DEFER	2	/* on a ring with DEFER_TASKRUN */
+#define REGION_DISABLED	4	/* on a ring that is not enabled yet */
 #define REGION_IDLE_MS	100
 
 /* Of the poller, with IO_UNIFIED_REG_POLL: REGION_IDLE_MS unless changed */

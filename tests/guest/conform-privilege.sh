@@ -1,0 +1,12 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Who may do what.
+set -uo pipefail
+. /sluice/tests/guest/lib.sh
+. /sluice/tests/guest/nvme.sh
+nic 1500 on
+ng=$(node sluice0 1)
+within=(nsenter --net=/run/netns/rx)
+
+tap privilege "$ng" "$programs/op.bpf.o" "$RX" $queue /out/table.md
+exit $failed
