@@ -11,9 +11,10 @@ die() { echo "$*" >&2; exit 1; }
 rx() { nsenter --net=/run/netns/rx "$@"; }
 tx() { nsenter --net=/run/netns/tx "$@"; }
 
-# until SECONDS COMMAND...: try again until it succeeds
+# until SECONDS COMMAND...: try again until it succeeds.  The seconds are those of an idle
+# host; one that emulates several machines at once may be many times slower.
 until_true() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + 6 * $1))
 	shift
 	while ! "$@"; do
 		[ $SECONDS -lt $end ] || return 1
