@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 name=$(basename "$0")
 name=${name%.*}
 dir=build/tests/$name.d		# the guest's /out
+# most tests of user space set another, which is several times as fast
 kernel=${KERNEL:-debug}
 rm -rf "$dir"
 mkdir -p "$dir"

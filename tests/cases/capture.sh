@@ -4,6 +4,7 @@
 # Frames that ping, socat and crafted packets make, captured on veth and netdevsim,
 # native and generic XDP.  Exported here, from the image, when the machine is gone.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 . tests/lib-capture.sh
 data 300000
 truncate -s 64M "$dir/blocks.img"

@@ -4,6 +4,7 @@
 # The documents' example programs and tcp2nvme run, and what they wrote is on the
 # disk: with blocks of 512 bytes, and of 4096, for which the example was printed.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 data 3000001
 
 for block in 512 4096; do

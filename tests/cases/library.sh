@@ -4,6 +4,7 @@
 # libsluice without a kernel, tests/unit/library.c, and with it,
 # tests/guest/library.c
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 tests/vm/enter tests/unit/library.sh
 # many times what the NIC has buffers for
 data 20000001

@@ -4,6 +4,7 @@
 # A recorder that is killed: what was in the index before is there afterwards, two
 # streams without an end, and all that can be read is what was sent.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 machine -- tests/guest/record-log-kill.sh
 list "$dir/disk.img"
 for id in 1 2; do

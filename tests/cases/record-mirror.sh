@@ -5,6 +5,7 @@
 # recording of four, which is read back from each of the two alone, also when one
 # of them is damaged.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 data 1000100
 streams 4 1000000
 truncate -s 512M "$dir/second.img"

@@ -5,6 +5,7 @@
 # namespaces: each ring gets the connections of its queue, nothing is copied, and the
 # second recording, six streams that SIGINT ends, can be read back.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 streams 16 300000
 truncate -s 1G "$dir/second.img"
 machine --more "$dir/second.img" -- tests/guest/record-queues.sh 16

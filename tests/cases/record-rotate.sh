@@ -5,6 +5,7 @@
 # of the older ones the end or nothing, and what is delivered was sent so.  Without
 # --rotate it ends when the space is used up, and what was before is there.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 nr=12
 streams $nr 4000000
 truncate -s 12M "$dir/disk.img" "$dir/second.img"

@@ -4,6 +4,7 @@
 # Four connections to two namespaces in turn: both have about half of it, and from
 # both together each stream is read back.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 streams 4 1000000
 truncate -s 1G "$dir/second.img"
 machine --more "$dir/second.img" -- tests/guest/record-log.sh 4

@@ -3,6 +3,7 @@
 #
 # Two pipelines on two queues of one port, which start and end at the same moment.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 rounds=5
 for p in a b; do
 	truncate -s 64M "$dir/disk-$p.img"

@@ -4,6 +4,7 @@
 # sluice serve of recorded streams: what was recorded of each connection, striped
 # over two namespaces or mirrored on them, is what a stock client gets.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 streams 3 1000000
 truncate -s 1G "$dir/second.img"
 machine --disk "$dir/second.img" -- tests/guest/serve-stream.sh 3

@@ -3,6 +3,7 @@
 #
 # What Documentation/tutorial.md says, word for word.
 . "$(dirname "$0")/../lib.sh"
+kernel=${KERNEL:-plain}
 {
 	echo 'set -ex'
 	awk '/^```sh$/ { on = 1; next } /^```$/ { on = 0 } on' Documentation/tutorial.md
