@@ -57,7 +57,8 @@ static unsigned int command_set(const struct device *d)
 	unsigned int i;
 
 	identify(d->fd, 3, d->nsid, desc);
-	for (i = 0; i < sizeof(desc) && desc[i + 1]; i += 4 + desc[i + 1])
+	/* type, length, two bytes that are reserved, and the identifier; none may be cut off */
+	for (i = 0; i + 4 < sizeof(desc) && desc[i + 1]; i += 4 + desc[i + 1])
 		if (desc[i] == 4)
 			return desc[i + 4];
 	return 0;
