@@ -205,7 +205,7 @@ static bool nic_bufs_are(struct setup *s, unsigned int held, unsigned int app)
 	const char *is = fdinfo(s->ring.ring_fd, "UnifiedNicBufs");
 	char want[64];
 
-	snprintf(want, sizeof(want), "%u held:%u app:%u", NIC_MEM / 4096, held, app);
+	snprintf(want, sizeof(want), "%d held:%u app:%u", NIC_MEM / 4096, held, app);
 	if (strcmp(is, want))
 		note("'%s', not '%s'", is, want);
 	return !strcmp(is, want);
