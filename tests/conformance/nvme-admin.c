@@ -177,21 +177,27 @@ static bool block_size_becomes(const char *ctrl, unsigned int size)
 {
 	uint64_t begin = now_ms();
 	char path[200], text[32];
+	bool asked;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/rescan_controller", ctrl);
 	fd = open(path, O_WRONLY);
-	if (write(fd, "1", 1) != 1)
+	if (fd < 0)
 		return false;
+	asked = write(fd, "1", 1) == 1;
 	close(fd);
+	if (!asked)
+		return false;
 	snprintf(path, sizeof(path), "/sys/block/%.40s/queue/logical_block_size",
 		 dev.block + strlen("/dev/"));
 	do {
-		ssize_t n;
+		ssize_t n = -1;
 
 		fd = open(path, O_RDONLY);
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
+		if (fd >= 0) {
+			n = read(fd, text, sizeof(text) - 1);
+			close(fd);
+		}
 		text[n < 0 ? 0 : n] = 0;
 		if (strtoul(text, NULL, 0) == size)
 			return true;
@@ -247,6 +253,8 @@ static bool find_namespace(uint32_t nsid, struct device *d)
 	struct dirent *e;
 	bool found = false;
 
+	if (!dir)
+		bail_out("/sys/class/nvme-generic: %s", strerror(errno));
 	while (!found && (e = readdir(dir))) {
 		int fd, n;
 

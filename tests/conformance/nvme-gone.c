@@ -43,7 +43,7 @@ static pid_t write_one(const char *file, const char *other)
 		snprintf(path, sizeof(path), "%s/%s", ctrl, other);
 		fd = open(path, O_WRONLY);
 	}
-	_exit(write(fd, "1", 1) != 1);
+	_exit(fd < 0 || write(fd, "1", 1) != 1);
 }
 
 static void start(void)

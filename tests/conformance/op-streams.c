@@ -254,6 +254,8 @@ static void test_not_placed(void)
 	ok(same && records, "... comes as well");
 	ok(s.r.stats->copied_bytes == st.len, "... but has to be copied");
 	end_peer(&p);
+	close(fds[0]);
+	close(fds[1]);
 
 	st.go = 0;
 	copied = s.r.stats->copied_bytes;

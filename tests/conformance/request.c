@@ -240,13 +240,15 @@ struct peer connect_peer_to(const struct sockaddr_in *addr, const char *netns,
 	lfd = socket(AF_INET, SOCK_STREAM, 0);
 	setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(lfd, SOL_SOCKET, SO_RCVBUFFORCE, &small, sizeof(small));
-	if (bind(lfd, (void *)addr, sizeof(*addr)) || listen(lfd, 1))
+	if (lfd < 0 || bind(lfd, (void *)addr, sizeof(*addr)) || listen(lfd, 1))
 		bail_out("listen: %s", strerror(errno));
 	fflush(stdout);
 	p.pid = fork();
 	if (!p.pid) {
 		int sock, null = open("/dev/null", O_RDWR);
 
+		if (null < 0)
+			_exit(97);
 		/* who reads what we print does not wait for one left behind */
 		dup2(null, STDOUT_FILENO);
 		dup2(null, STDERR_FILENO);

@@ -145,7 +145,7 @@ static void tcp_pair(int *from, int *to)
 	socklen_t len = sizeof(addr);
 
 	setsockopt(server, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
-	need(!bind(server, (void *)&addr, len) && !listen(server, 1) &&
+	need(server >= 0 && !bind(server, (void *)&addr, len) && !listen(server, 1) &&
 	     !getsockname(server, (void *)&addr, &len), "listen");
 	*from = socket(AF_INET, SOCK_STREAM, 0);
 	need(!connect(*from, (void *)&addr, len), "connect");
