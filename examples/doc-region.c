@@ -86,6 +86,8 @@ int main(int argc, char **argv)
 		data[write_offset + i] = i * 13 + i / 256;
 
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
+	if (!sqe)	/* + */
+		errx(1, "no room in the SQ");
 	sqe->opcode = IORING_OP_UNIFIED;
 	sqe->off = IORING_UNIFIED_OP_NVME;
 	sqe->addr = write_offset;
@@ -98,6 +100,8 @@ int main(int argc, char **argv)
 
 	/* Submit operation */
 	sqe = io_uring_get_sqe(&ring);
+	if (!sqe)	/* + */
+		errx(1, "no room in the SQ");
 	sqe->opcode = IORING_OP_UNIFIED;
 	sqe->off = IORING_UNIFIED_OP_NVME | IORING_UNIFIED_OP_BPF;
 	sqe->addr = data_offset;

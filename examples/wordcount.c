@@ -70,7 +70,7 @@ static int accept_on(int port)
 
 	setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(lfd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf));
-	if (bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, 1))
+	if (lfd < 0 || bind(lfd, (void *)&addr, sizeof(addr)) || listen(lfd, 1))
 		err(1, "port %d", port);
 	fprintf(stderr, "listening\n");
 	fd = accept(lfd, NULL, NULL);
