@@ -43,8 +43,8 @@ static void help_wrap(const char *text, int column)
 		if (column < HELP_INDENT || column + 1 + len > HELP_WIDTH) {
 			if (column >= HELP_INDENT)
 				printf("\n");
-			column = printf("%*s", column < HELP_INDENT ?
-					HELP_INDENT - column : HELP_INDENT, "");
+			printf("%*s", column < HELP_INDENT ?
+			       HELP_INDENT - column : HELP_INDENT, "");
 			column = HELP_INDENT;
 		} else {
 			column += printf(" ");
