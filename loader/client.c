@@ -131,7 +131,7 @@ fail(struct client *c, enum client_end end, const char *fmt, ...)
 	vsnprintf(c->reason, sizeof(c->reason), fmt, ap);
 	va_end(ap);
 	note_acked(c);
-	connect(c->fd, &nowhere, sizeof(nowhere));
+	(void)connect(c->fd, &nowhere, sizeof(nowhere));
 }
 
 /* What clients say is not listened to, but that they have closed is */
@@ -444,7 +444,7 @@ void client_complete(struct client *c, const struct io_uring_cqe *cqe)
 
 static void name_peer(struct client *c)
 {
-	struct sockaddr_storage addr;
+	struct sockaddr_storage addr = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof(addr);
 	char host[48], port[8];
 

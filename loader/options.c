@@ -200,7 +200,7 @@ static int set_number(const struct option_desc *o, void *value, const char *arg)
 static int add_number(const struct option_desc *o, struct option_numbers *list,
 		      const char *arg)
 {
-	unsigned long long v;
+	unsigned long long v = 0;	/* clang-tidy does not know bad_value() */
 
 	if (set_number(o, &v, arg))
 		return -1;
