@@ -55,7 +55,8 @@ done_with_images() { rm -f "$dir"/*.img "$dir"/sent*; }
 sanitized_sluice() {
 	mkdir -p build/asan
 	# tests that run at once build it once
-	flock build/asan/lock tests/vm/enter make -s --no-print-directory BUILD=build/asan \
+	flock build/asan/lock tests/vm/enter make -s --no-print-directory \
+		-j"$(nproc)" BUILD=build/asan \
 		CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
 		build/asan/sluice
 }

@@ -15,7 +15,8 @@ setup:
 
 # The loader and everything with it, built in the toolchain root
 vm-build: setup
-	@$(VM)/enter $(MAKE) -s --no-print-directory BUILD=build/vm all vm-programs bench-programs
+	@$(VM)/enter $(MAKE) -s --no-print-directory -j"$$(nproc)" BUILD=build/vm \
+		all vm-programs bench-programs
 
 kernel: setup
 	@$(VM)/kernel plain
