@@ -4,6 +4,7 @@
 # `sluice export`, and what comes of that by tshark and capinfos.
 
 export_capture() { # NAME LBA [IMAGE]: checked by others' programs
+	# shellcheck disable=SC2154 # of lib.sh
 	local out=$dir/$1.pcapng
 	tests/vm/enter build/vm/sluice export --nvme "$dir/${3:-disk.img}" --lba "$2" \
 		--output "$out" -j >"$dir/$1.export.json" || fail "$1: no export"

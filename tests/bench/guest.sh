@@ -112,6 +112,7 @@ run_record() {
 # nvme CONTENDER RECORDS read|write
 run_nvme() {
 	local what=$1 nr=$2 rw=$3 depth=${4:-32} size=${5:-4096}
+	# shellcheck disable=SC2086 # what stands behind sluice is an argument, or none
 	case $what in
 	sluice*) set -- $peers/nvme-rings --nvme "$(node_for nvme-rings)" --depth "$depth" \
 		--record-size "$size" --bytes $((nr * 4096)) "$rw" ${what#sluice} ;;

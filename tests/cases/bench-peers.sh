@@ -9,6 +9,7 @@ KERNEL=${KERNEL:-plain}
 data $((4 * 1024 * 1024 + 1001))
 
 drop=--drop-prefix=DROP
+# shellcheck disable=SC2054,SC2206 # the commas are what separates in a run
 runs=(
 	floor,4148,4096
 	recv-pwrite,4148,4096,$drop
@@ -29,6 +30,7 @@ runs=(
 	splice,4148,4096
 )
 # segments of 1449 bytes: what the SSD can take as it lies is rare
+# shellcheck disable=SC2054,SC2206
 runs+=(
 	zcrx-cmd,1501,4096,$drop
 	zcrx-bpf,1501,4096,$drop

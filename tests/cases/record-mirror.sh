@@ -26,6 +26,6 @@ expect_streams "$dir/disk.img"
 expect_streams "$dir/second.img"
 first=$(json '.data_start * .block_size')
 head -c 5000000 /dev/urandom |
-	dd of="$dir/disk.img" bs=1M seek=$first oflag=seek_bytes conv=notrunc status=none
+	dd of="$dir/disk.img" bs=1M seek="$first" oflag=seek_bytes conv=notrunc status=none
 expect_streams "$dir/disk.img,$dir/second.img"
 done_with_images

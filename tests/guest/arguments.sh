@@ -59,8 +59,8 @@ for where in 192.0.2.1:x 192.0.2.999:1 "$rx_ip:65536" "$rx_ip:-1" "$rx_ip:999999
 	r '--listen' record "${all[@]}" --listen "$where"
 done
 
-for stage in '' : , = nosuch ../nosuch /etc/passwd "$many" "nosuch:$many" $'\e[2J' '%s%n' \
-	filter filter: filter:= filter:, filter:drop-prefix filter:drop-prefix= \
+for stage in '' : ',' = nosuch ../nosuch /etc/passwd "$many" "nosuch:$many" $'\e[2J' '%s%n' \
+	filter filter: filter:= 'filter:,' filter:drop-prefix filter:drop-prefix= \
 	filter:drop-prefix=0x filter:drop-prefix=0xg filter:drop-prefix=0x123 \
 	"filter:drop-prefix=$(printf 'x%.0s' {1..65})" "filter:drop-prefix=$many" \
 	filter:drop-prefix=A,offset= filter:drop-prefix=A,offset=-1 \

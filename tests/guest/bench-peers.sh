@@ -24,8 +24,9 @@ for run; do
 	zcrx-*) node=/dev/ng${node#/dev/nvme} ;;
 	esac
 	# a peer ignores what it has no use for, as splice does --dev
+	# shellcheck disable=SC2086 # options are words
 	nsenter --net=/run/netns/rx "$peers/$peer" --dev "$RX" --queue $queue --nvme "$node" \
-		--record-size "$record" ${options//,/ } >/out/report.$nr 2>/tmp/peer.err &
+		--record-size "$record" ${options//,/ } >"/out/report.$nr" 2>/tmp/peer.err &
 	pid=$!
 	until_true 20 grep -q . /tmp/peer.err
 	grep -q listening /tmp/peer.err || die "$run: $(cat /tmp/peer.err)"

@@ -7,6 +7,7 @@
 
 disk() { block "$(node "sluice$1" 1)"; }	# the namespace of --disk number $1
 
+# shellcheck disable=SC2034 # for the tests
 dev=$(disk 0)
 dport=9000
 

@@ -17,13 +17,13 @@ refused() {
 
 namespaces
 pair_netdevsim
-all=(--dev "$IF" --queue 0 --nvme $dev)
+all=(--dev "$IF" --queue 0 --nvme "$dev")
 
 refused 'needs --dev' --queue 0
 refused "'more' is one argument too many" "${all[@]}" more
-refused "no interface 'nope0'" --dev nope0 --queue 0 --nvme $dev
-refused "--queue 'x' is no number" --dev "$IF" --queue x --nvme $dev
-refused "--queue 2: $IF has 2" --dev "$IF" --queue 2 --nvme $dev
+refused "no interface 'nope0'" --dev nope0 --queue 0 --nvme "$dev"
+refused "--queue 'x' is no number" --dev "$IF" --queue x --nvme "$dev"
+refused "--queue 2: $IF has 2" --dev "$IF" --queue 2 --nvme "$dev"
 refused '--queue 0 is given twice' "${all[@]}" --queue 0
 refused '/dev/null is no NVMe namespace' --dev "$IF" --queue 0 --nvme /dev/null
 refused 'No such file' --dev "$IF" --queue 0 --nvme /dev/nvme9n9
@@ -57,10 +57,10 @@ refused "is down; 'ip link set $IF up'" "${all[@]}"
 rx ip link set "$IF" up
 
 # beside one that runs
-capture_start first --queue 0 --nvme $dev --lba 100
+capture_start first --queue 0 --nvme "$dev" --lba 100
 beside=1
 refused "'first' runs already" --dev "$IF" --queue 1 --nvme "$(disk 1)" --name first
-refused "${dev#/dev/} is in use" --dev "$IF" --queue 1 --nvme $dev --name second
+refused "${dev#/dev/} is in use" --dev "$IF" --queue 1 --nvme "$dev" --name second
 refused "queue 0 of $IF has another AF_XDP socket" --dev "$IF" --queue 0 --nvme "$(disk 1)" --name second
 beside=''
 # what was refused has taken nothing away from it
@@ -68,14 +68,14 @@ head -c 5000 /out/sent >/tmp/part
 udp /tmp/part 1000 9001
 await_matched 5
 capture_end
-"$sluice" export --nvme $dev --lba 100 -o /tmp/x -j | jq -e '.frames == 5' >/dev/null || die "export"
+"$sluice" export --nvme "$dev" --lba 100 -o /tmp/x -j | jq -e '.frames == 5' >/dev/null || die "export"
 refused "$dev carries a capture at block 100; .*--force" "${all[@]}" --lba 100
 refused "carries a capture at block 100" --dev "$IF" --queue 0 --nvme "$(node sluice0 1)" --lba 100
 
-mkfs.ext4 -q $dev
+mkfs.ext4 -q "$dev"
 refused 'file system (ext4)' "${all[@]}"
 mkdir /tmp/mnt
-mount $dev /tmp/mnt
+mount "$dev" /tmp/mnt
 refused 'is mounted on /tmp/mnt' "${all[@]}" --force
 umount /tmp/mnt
 

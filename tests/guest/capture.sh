@@ -23,7 +23,7 @@ namespaces
 pair_veth
 
 # everything: the smallest that there are, those of the MTU, and a stream of them
-capture_start all --queue 0 --nvme $dev --lba 1000
+capture_start all --queue 0 --nvme "$dev" --lba 1000
 now from
 ping_all 0 1 17 18 19 200 255 256 257 500 1471 1472
 udp /out/sent 1472
@@ -44,7 +44,7 @@ await_matched $((3 * (($(stat -c %s /out/sent) + 1399) / 1400) + 500))
 capture_end
 
 # a filter: what does not match goes on, datagrams and a connection
-capture_start filtered --queue 0 --nvme $dev --lba 20000 --blocks 2000 \
+capture_start filtered --queue 0 --nvme "$dev" --lba 20000 --blocks 2000 \
 	--filter proto=udp,port=$dport,host=$tx_ip
 nsenter --net=/run/netns/rx socat -u TCP4-LISTEN:$port OPEN:/tmp/got,creat &
 tcp=$!
@@ -66,18 +66,18 @@ await_matched 50
 capture_end
 
 # generic XDP, cut to 100 bytes, ends by itself
-capture_start cut --queue 0 --nvme $dev --lba 30000 --xdp skb --mode copy \
+capture_start cut --queue 0 --nvme "$dev" --lba 30000 --xdp skb --mode copy \
 	--snaplen 100 --count 10
 udp /tmp/part 1000
 capture_wait
-"$sluice" export -q --nvme $dev --lba 30000 >/out/device.pcapng
+"$sluice" export -q --nvme "$dev" --lba 30000 >/out/device.pcapng
 
 # what a parser has to get right; MATCH or OTHER is what the frames say
-capture_start parser --queue 0 --nvme $dev --lba 40000 --filter proto=17,port=0x35
+capture_start parser --queue 0 --nvme "$dev" --lba 40000 --filter proto=17,port=0x35
 tx python3 /sluice/tests/guest/capture-frames.py "$PEER"
 await ".matched + .passed" 19
 capture_end
-capture_start parser6 --queue 0 --nvme $dev --lba 45000 --filter host=2001:db8::1
+capture_start parser6 --queue 0 --nvme "$dev" --lba 45000 --filter host=2001:db8::1
 tx python3 /sluice/tests/guest/capture-frames.py "$PEER"
 await ".matched + .passed" 19
 capture_end
@@ -95,7 +95,7 @@ now to
 capture_end
 
 # by the clock
-capture_start clock --queue 1 --nvme $dev --lba 60000 --duration 1
+capture_start clock --queue 1 --nvme "$dev" --lba 60000 --duration 1
 capture_wait
 
 # blocks that take more than a frame of 2048

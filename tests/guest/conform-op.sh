@@ -8,7 +8,7 @@ nic 1500 on
 # the port after it goes to a queue that is no region's
 rx ethtool -N "$RX" flow-type tcp4 dst-port $((port + 1)) action 0 >/dev/null || exit
 stage=$programs/op.bpf.o
-net=("$RX" $queue $rx_ip $port /run/netns/tx)
+net=("$RX" "$queue" "$rx_ip" "$port" /run/netns/tx)
 good=$(block "$(node sluice0 1)")
 within=(nsenter --net=/run/netns/rx)
 

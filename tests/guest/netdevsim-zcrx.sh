@@ -43,8 +43,8 @@ within() { # SECONDS COMMAND...: try until it succeeds
 
 port() { # ID: creates a device with one port of two queues, prints its name
 	echo "$1 1 2" >/sys/bus/netdevsim/new_device || die "no netdevsim"
-	within 5 test -d /sys/bus/netdevsim/devices/netdevsim$1/net
-	ls /sys/bus/netdevsim/devices/netdevsim$1/net
+	within 5 test -d "/sys/bus/netdevsim/devices/netdevsim$1/net"
+	ls "/sys/bus/netdevsim/devices/netdevsim$1/net"
 }
 
 mkdir -p /run/netns
@@ -60,7 +60,7 @@ tx ip addr add $txip/24 dev "$S"
 rx ip addr add $rxip6/64 dev "$R" nodad
 tx ip addr add $txip6/64 dev "$S" nodad
 for c in "rx $R" "tx $S" "rx lo" "tx lo"; do
-	nsenter --net=/run/netns/${c% *} ip link set "${c#* }" up
+	nsenter --net="/run/netns/${c% *}" ip link set "${c#* }" up
 done
 # Enough room that the sender is never told to wait for the receiver's memory
 rx sysctl -qw net.ipv4.tcp_rmem='4096 4194304 8388608'
@@ -68,7 +68,7 @@ rx ethtool -G "$R" tcp-data-split on || die "no header split"
 rx ethtool -k "$R" | grep -q '^ntuple-filters: on' || bad "ntuple-filters off"
 
 steer() { # 4|6 QUEUE: prints the rule's number
-	rx ethtool -N "$R" flow-type tcp$1 dst-port 8000 action "$2" |
+	rx ethtool -N "$R" flow-type "tcp$1" dst-port 8000 action "$2" |
 		sed -n 's/.*ID //p'
 }
 unsteer() { rx ethtool -N "$R" delete "$1"; }
@@ -126,11 +126,12 @@ transfer() {
 	done
 	t=$((($(date +%s%N) - t) / 1000000))
 	echo 0 >$T/events/nsim/enable
+	# shellcheck disable=SC2046 # two numbers of each
 	set -- $(sum copy) $(sum read)
 	echo "# $name: $4 bytes in $3 reads, copied $2 bytes in $1, $t ms"
-	[ $copies = all ] && want=$size || want=0
+	[ "$copies" = all ] && want=$size || want=0
 	[ "$4" = $size ] || { bad "$name: $4 bytes received"; return; }
-	[ "$2" = $want ] || { bad "$name: copied $2, not $want"; return; }
+	[ "$2" = "$want" ] || { bad "$name: copied $2, not $want"; return; }
 	ok "$name"
 }
 
@@ -140,12 +141,12 @@ for m in 1500 4200 9000; do
 		tx ethtool -K "$S" tso $tso >/dev/null
 		r=$(steer 4 1)
 		transfer "mtu $m, tso $tso, IPv4, steered" $rxip none
-		unsteer $r
+		unsteer "$r"
 	done
 	tx ethtool -K "$S" tso on >/dev/null
 	r=$(steer 6 1)
 	transfer "mtu $m, IPv6, steered" $rxip6 none
-	unsteer $r
+	unsteer "$r"
 done
 
 # The counters tell the truth: what goes to another queue is copied.  A rule
@@ -153,19 +154,21 @@ done
 for f in 4 6; do
 	[ $f = 4 ] && addr=$rxip || addr=$rxip6
 	r0=$(steer $f 0) r1=$(steer $((10 - f)) 1)
-	transfer "IPv$f steered to the wrong queue" $addr all
-	unsteer $r0; unsteer $r1
+	transfer "IPv$f steered to the wrong queue" "$addr" all
+	unsteer "$r0"; unsteer "$r1"
 done
 
-r4=$(steer 4 1) r6=$(steer 6 1)
+r4=$(steer 4 1)
+steer 6 1 >/dev/null
 rules() { rx ethtool -n "$R" | grep -Ec 'Rule Type: TCP over IPv[46]|Direct to queue 1$|Dest port: 8000 mask: 0x0$'; }
 check "rules are listed as they were set" test "$(rules)" = 6
 
 for c in "rx $R 198.51.100.1" "tx $S 198.51.100.2"; do
+	# shellcheck disable=SC2086 # these are several words
 	set -- $c
-	ip -n $1 link add link $2 name vlan5 type vlan id 5 &&
-		ip -n $1 addr add $3/24 dev vlan5 &&
-		ip -n $1 link set vlan5 up || bad "vlan"
+	ip -n "$1" link add link "$2" name vlan5 type vlan id 5 &&
+		ip -n "$1" addr add "$3/24" dev vlan5 &&
+		ip -n "$1" link set vlan5 up || bad "vlan"
 done
 transfer "VLAN" 198.51.100.1 none
 ip -n rx link del vlan5
@@ -225,7 +228,7 @@ for how in "reading" "stopped"; do
 	sleep 0.5
 	p=$(pidof iou-zcrx) ||
 		bad "receiver ended too early: $(cat "$tmp/server")"
-	[ $how = reading ] || { kill -STOP $p; sleep 1; }
+	[ $how = reading ] || { kill -STOP "$p"; sleep 1; }
 	stop_server
 	wait $n 2>/dev/null
 	check "link up after a receiver was killed, $how" \
@@ -245,7 +248,7 @@ plain_server() { # COMMAND: what to do with a connection's bytes
 	l=$!
 	within 5 rx grep -q ':1F40 .* 0A ' /proc/net/tcp
 }
-unsteer $r4; r4=$(steer 4 0)
+unsteer "$r4"; r4=$(steer 4 0)
 dd if=/dev/urandom of="$tmp/data" bs=1M count=16 2>/dev/null
 : >"$tmp/got"
 plain_server "cat >>$tmp/got"
@@ -266,16 +269,16 @@ for i in 1 2 3 4; do
 	head -c 8388608 /dev/zero | tx timeout 60 socat -u - TCP:$rxip:8000 &
 	streams="$streams $!"
 done
-q=$(echo /sys/kernel/debug/netdevsim/netdevsim10/ports/0/queue_reset)
+q=/sys/kernel/debug/netdevsim/netdevsim10/ports/0/queue_reset
 for i in $(seq 20); do
 	echo "0 $((i % 2))" >"$q" || bad "queue reset"
 	usleep 50000
 done
-for p in $streams; do wait $p || bad "stream over a queue that is reset"; done
+for p in $streams; do wait "$p" || bad "stream over a queue that is reset"; done
 all_counted() { [ "$(grep -c 8388608 "$tmp/count")" = 4 ]; }
 check "four streams and 20 queue resets" within 10 all_counted
 kill $l; wait $l 2>/dev/null
-unsteer $r4; r4=$(steer 4 1)
+unsteer "$r4"; r4=$(steer 4 1)
 
 # --- XDP beside a provider --------------------------------------------------
 
@@ -286,12 +289,12 @@ load() { # fresh programs, fresh counters
 		pinmaps /sys/fs/bpf/nsim >/dev/null || die "bpftool"
 }
 attach() { # xdpdrv|xdpgeneric PROGRAM
-	rx bpftool net attach $1 pinned /sys/fs/bpf/nsim/$2 dev "$R" 2>"$tmp/err"
+	rx bpftool net attach "$1" pinned "/sys/fs/bpf/nsim/$2" dev "$R" 2>"$tmp/err"
 }
-detach() { rx bpftool net detach $1 dev "$R"; }
+detach() { rx bpftool net detach "$1" dev "$R"; }
 stat() { # INDEX
 	bpftool -j map lookup pinned /sys/fs/bpf/nsim/nsim_stats \
-		key $1 0 0 0 | sed -n 's/.*"value": *\([0-9]*\) *}.*/\1/p'
+		key "$1" 0 0 0 | sed -n 's/.*"value": *\([0-9]*\) *}.*/\1/p'
 }
 xdp_stats() {
 	seg=$(stat 0) seen=$(stat 1) dropped=$(stat 2) other=$(stat 3)

@@ -47,6 +47,7 @@ check() {
 	else
 		echo "not ok - $text"
 		sed 's/^/# /' /tmp/check.log
+		# shellcheck disable=SC2034 # for the script's end
 		failed=1
 	fi
 }

@@ -16,8 +16,8 @@ for round in 1 2 3; do
 	tx bash -c "yes | socat -u - TCP4:$rx_ip:$port" 2>/dev/null &
 	sender=$!
 	until_true 30 written || die "nothing is written"
-	kill -KILL $record
-	wait $record 2>/dev/null || :
+	kill -KILL "$record"
+	wait "$record" 2>/dev/null || :
 	kill $sender 2>/dev/null || :
 	echo "ok - killed in round $round"
 done

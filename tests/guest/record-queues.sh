@@ -29,7 +29,7 @@ grep -q 'it has .*sample2' /tmp/err && ! grep -q ring1 /tmp/err || die "unclear:
 "$sluice" detach record sample2
 [ -z "$(pins)" ] || die "detached: $(pins)"
 # each thread has given up what it had
-for task in /proc/$record/task/*; do
+for task in "/proc/$record/task"/*; do
 	grep -q '^CapEff:[[:space:]]*0*$' "$task/status" || die "$task: $(grep Cap "$task/status")"
 	grep -q '^NoNewPrivs:[[:space:]]*1$' "$task/status" || die "$task has new privileges"
 done

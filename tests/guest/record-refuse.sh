@@ -16,7 +16,7 @@ refused() {
 }
 
 nic 1500 on
-all=(--dev "$RX" --queue 1 --listen $rx_ip:8000)
+all=(--dev "$RX" --queue 1 --listen "$rx_ip:8000")
 
 refused 'needs --dev' --queue 1
 refused "record has no option --nonsense" --nonsense

@@ -11,19 +11,19 @@ declare -A pid ns=([a]=$(nsnode 1) [b]=$(nsnode 2)) q=([a]=1 [b]=2) p=([a]=8001 
 start() { # NAME [OPTION...]
 	local n=$1
 	shift
-	: >/tmp/$n.err
-	nsenter --net=/run/netns/rx "$sluice" record "$@" >/tmp/$n.json 2>/tmp/$n.err &
+	: >"/tmp/$n.err"
+	nsenter --net=/run/netns/rx "$sluice" record "$@" >"/tmp/$n.json" 2>"/tmp/$n.err" &
 	pid[$n]=$!
 }
 start_a() {
-	start a --dev "$RX" --queue ${q[a]} --nvme ${ns[a]} --listen $rx_ip:${p[a]} \
+	start a --dev "$RX" --queue "${q[a]}" --nvme "${ns[a]}" --listen "$rx_ip:${p[a]}" \
 		--name a --stage filter:drop-prefix=DROP -j "$@"
 }
 start_b() { start b --config /tmp/b.toml "$@"; }
-listens() { grep -q listening /tmp/$1.err; }
-sends() { tx socat -u -b 65536 OPEN:/out/sent-$1 TCP4:$rx_ip:${p[$1]}; }
+listens() { grep -q listening "/tmp/$1.err"; }
+sends() { tx socat -u -b 65536 "OPEN:/out/sent-$1" "TCP4:$rx_ip:${p[$1]}"; }
 ended() { # NAME: by itself, or by a signal
-	wait "${pid[$1]}" || die "$1 ends with $?: $(cat /tmp/$1.err)"
+	wait "${pid[$1]}" || die "$1 ends with $?: $(cat "/tmp/$1.err")"
 }
 flows() { bpftool -j prog show | jq 'map(select(.name == "sluice_flow")) | length'; }
 nothing_left() {
@@ -34,7 +34,7 @@ nothing_left() {
 
 nic 1500 on 3
 for n in a b; do
-	rx ethtool -N "$RX" flow-type tcp4 dst-port ${p[$n]} action ${q[$n]} >/dev/null
+	rx ethtool -N "$RX" flow-type tcp4 dst-port "${p[$n]}" action "${q[$n]}" >/dev/null
 done
 cat >/tmp/b.toml <<EOF
 [record]
@@ -62,7 +62,7 @@ for round in $(seq "$1"); do
 	done
 	for n in a b; do
 		ended $n
-		cp /tmp/$n.json /out/$n-$round.json
+		cp "/tmp/$n.json" "/out/$n-$round.json"
 	done
 	wait
 	nothing_left

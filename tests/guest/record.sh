@@ -14,6 +14,7 @@ record_start "$@"
 if [ "$sender" = send ]; then
 	send /out/sent
 else
+	# shellcheck disable=SC2086 # a command and its options
 	tx $sender $rx_ip $port /out/sent
 fi
 record_end

@@ -19,10 +19,10 @@ refused() {
 	[ ! -e /sys/fs/bpf/sluice ] || die "left behind: $(find /sys/fs/bpf/sluice)"
 	echo "ok - $(head -n 1 /tmp/out)"
 }
-all=(--nvme $dev --listen 127.0.0.1:8000)
+all=(--nvme "$dev" --listen 127.0.0.1:8000)
 
 refused 'needs --nvme' --listen :8000
-refused 'needs --listen' --nvme $dev
+refused 'needs --listen' --nvme "$dev"
 refused '/dev/null is no NVMe namespace' --nvme /dev/null --listen :8000
 refused 'no multiple of the blocks' "${all[@]}" --chunk 1000
 refused 'more than a command' "${all[@]}" --chunk 1M
@@ -35,10 +35,10 @@ refused 'from block 2097000 on' "${all[@]}" --lba 2097000 --blocks 200
 refused 'from block 2097000 on' "${all[@]}" --lba 2097000 --bytes 1G
 refused 'give more of it' "${all[@]}" --region-size 1M
 refused 'sieve' "${all[@]}" --stage sieve
-refused 'Cannot assign' --nvme $dev --listen 198.51.100.1:8000
-mkfs.ext4 -q $dev
+refused 'Cannot assign' --nvme "$dev" --listen 198.51.100.1:8000
+mkfs.ext4 -q "$dev"
 mkdir /tmp/mnt
-mount $dev /tmp/mnt
+mount "$dev" /tmp/mnt
 refused 'is mounted on /tmp/mnt' "${all[@]}"
 umount /tmp/mnt
 setpriv --reuid 65534 --clear-groups "$sluice" serve "${all[@]}" >/tmp/out 2>&1 &&

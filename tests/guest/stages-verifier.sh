@@ -44,8 +44,8 @@ takes() {
 }
 long=$(printf '%064d' 0)
 takes filter:drop-prefix=D
-takes filter:drop-prefix=$long
-takes filter:keep-prefix=$long,offset=65535,search=2G
+takes "filter:drop-prefix=$long"
+takes "filter:keep-prefix=$long,offset=65535,search=2G"
 takes filter:keep-prefix=abc,search=0xffffffff
 takes sample:one-in=1
 takes sample:by-chance,one-in=0xffffffff
@@ -54,7 +54,7 @@ takes ratelimit:rate=0xffffffffffffffff,burst=0
 takes checksum
 takes checksum:verify
 takes redact:pattern=s
-takes redact:pattern=$long
+takes "redact:pattern=$long"
 takes dedup:last=1
 takes dedup:last=1M
 takes tee
@@ -66,6 +66,6 @@ for at in rx tx submit complete; do
 done
 takes inject:at=submit,action=delay
 takes xor:key=k
-takes xor:key=$long
+takes "xor:key=$long"
 takes record
 exit $failed

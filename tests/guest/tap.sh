@@ -163,7 +163,7 @@ refused() { # PATTERN OPTION...
 	[ ! -e /sys/fs/bpf/sluice ] || die "left behind: $(find /sys/fs/bpf/sluice)"
 	echo "ok - $(head -n 1 /tmp/out)"
 }
-all=(--dev "$RX" --queue $queue --listen $rx_ip:$port)
+all=(--dev "$RX" --queue "$queue" --listen "$rx_ip:$port")
 refused 'needs --dev' --queue 1 --listen :8000
 refused 'one argument too many' "${all[@]}" file
 refused 'not within 512' "${all[@]}" --record-size 100

@@ -4,11 +4,12 @@
 # arguments.sh: each verb with arguments that are wrong, missing or hostile, as far
 # as that needs no kernel with unified regions.  Needs sluice in $sluice.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 . tests/unit/walk.sh
 
 many=$(printf 'x%.0s' {1..100000})
 digits=$(printf '9%.0s' {1..1000})
+# shellcheck disable=SC1003 # a backslash
 hostile=(' ' $'\n' $'a\nb' $'\t' $'\e[2J\e]0;x\a' $'\xff\xfe' $'\xc2\x9b31m' $'\xed\xa0\x80' $'\xe0\x80\xaf' $'\xf4\x90\x80\x80' \
 	. .. ../../etc /etc/passwd '%s%n%999999d' '$(id)' '`id`' "'" '"' '\' ünïcödé "$many")
 
@@ -117,7 +118,7 @@ for text in -1 +1 ' 1' '1 ' $'1\n' 0x 0xg 1e3 1.5 1,5 abc '' 1T 1KK 1k K 1844674
 	t 2 'is no number' stat --once --interval "$text"
 done
 t 2 'is no number; give bytes, or 64K' record "${all[@]}" --region-size 17179869184G
-for text in 1K -1 '' x 0x 4294967296 18446744073709551615 18446744073709551616 1, ,1 "$many"; do
+for text in 1K -1 '' x 0x 4294967296 18446744073709551615 18446744073709551616 '1,' ,1 "$many"; do
 	t 2 '--queue' record --dev lo --listen :1 --nvme /dev/nosuch --queue "$text"
 	t 2 '--queue' tap --dev lo --listen :1 --queue "$text"
 done
@@ -129,7 +130,7 @@ t 2 "--queue '1,2' is no number" record --queue 1,2
 t 2 '--queue 0x1 is given twice' record --queue 1 --queue 0x1
 queues=()
 for i in {1..17}; do
-	queues+=(--queue $i)
+	queues+=(--queue "$i")
 done
 t 2 '--queue is given more than 16 times' record "${queues[@]}"
 
@@ -152,7 +153,7 @@ t 2 'read needs --stream N' read --nvme x --output -
 t 2 'read needs --output FILE' read --nvme x --stream 1
 t 2 'is no number' read --nvme x --output - --stream one
 t 2 'is no number' list --nvme x --lba 1K
-for text in "${hostile[@]}" , x, ,x; do
+for text in "${hostile[@]}" ',' 'x,' ,x; do
 	t 1 '' list --nvme "$text"
 	t 1 '' read --nvme "$text" --stream 1 --output -
 done
@@ -261,7 +262,7 @@ for text in '' "${hostile[@]}"; do
 	t 1 'no pipeline' detach "$text" filter
 done
 for text in filter: filter:= filter:drop-prefix filter:drop-prefix= filter:drop-prefix=0xg \
-	filter:drop-prefix=A,offset=-1 filter:drop-prefix=A,colour=red filter:, "filter:$many"; do
+	filter:drop-prefix=A,offset=-1 filter:drop-prefix=A,colour=red 'filter:,' "filter:$many"; do
 	t 1 'filter' stage check "$text"
 done
 

@@ -4,7 +4,7 @@
 # completion.sh: what bash offers behind a line, with words split as readline does.
 # Needs sluice in $sluice; to be run in a network namespace of its own.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 . loader/sluice.bash
 
 work=$(mktemp -d)
@@ -15,7 +15,7 @@ compopt() { :; }
 
 # offers LINE WORD...: behind LINE those words, and no others; "..." allows others
 offers() {
-	local line=$1 rest=$1 others= missing
+	local line=$1 rest=$1 others='' missing
 	shift
 	nr=$((nr + 1))
 	COMP_LINE=$line COMP_POINT=${#line} COMP_WORDS=()
@@ -25,6 +25,7 @@ offers() {
 	done
 	[ -z "$rest" ] || COMP_WORDS+=("")
 	COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+	# shellcheck disable=SC2154 # set by who runs this
 	_sluice "$sluice" "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}" \
 		2>"$work/err"
 	[ "${*: -1}" != ... ] || { others=yes; set -- "${@:1:$# - 1}"; }

@@ -3,7 +3,7 @@
 #
 # config.sh: files of options.  Needs sluice in $sluice.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 . tests/unit/walk.sh
 
 example=examples/record.toml
@@ -50,30 +50,31 @@ c 2 'has no table [record]' '' record
 c 2 'has no table [record]' '# nothing\n' record
 
 # of the wrong type; also where the command line has a right one
-for args in "" "--queue 1 --dev x --stage x --force --xdp off --region-size 4096"; do
-	c 2 "config:2: queue is a string; give a number" '[record]\nqueue = "3"' record $args
-	c 2 "lba is an array with a number; give a number" '[record]\nlba = [3]' record $args
-	c 2 "queue is an array with a string; give a number or an array of numbers" '[record]\nqueue = ["3"]' record $args
-	c 2 "queue is a number with a fraction; give a number" '[record]\nqueue = 3.0' record $args
-	c 2 "queue is a date or time; give a number" '[record]\nqueue = 2026-11-21' record $args
-	c 2 "queue is a table; give a number" '[record]\nqueue = { a = 1 }' record $args
-	c 2 "queue is true or false; give a number" '[record]\nqueue = true' record $args
-	c 2 "lba is an empty array; give a number" '[record]\nlba = []' record $args
-	c 2 "queue '-1' is no number" '[record]\nqueue = -1' record $args
-	c 2 "queue 4294967296 is out of range; it goes from 0 to 4294967295" '[record]\nqueue = 4294967296' record $args
-	c 2 "dev is a number; give a string in quotes" '[record]\ndev = 0' record $args
-	c 2 "dev is empty; give it a value, IF" '[record]\ndev = ""' record $args
-	c 2 "dev is a string with a NUL; give a string" '[record]\ndev = "a\\u0000"' record $args
-	c 2 "stage is an array with true or false; give a string, a number or an array of them" '[record]\nstage = [ "a", true ]' record $args
-	c 2 "stage is an array with an array" '[record]\nstage = [ [ "a" ] ]' record $args
-	c 2 "nvme is a number with a fraction; give a string, a number or an array" '[record]\nnvme = 1.5' record $args
-	c 2 "force is a string; give true or false" '[record]\nforce = "yes"' record $args
-	c 2 "force is a number; give true or false" '[record]\nforce = 1' record $args
-	c 2 "quiet is a number; give true or false" '[record]\nquiet = 1' record $args
-	c 2 "xdp 'natve' is none of native|skb|off; did you mean native?" '[record]\nxdp = "natve"' record $args
-	c 2 "region-size is a number with a fraction; give a number of bytes, or \"64K\"" '[record]\nregion-size = 1e9' record $args
-	c 2 "region-size '64X' is no number; give bytes, or 64K" '[record]\nregion-size = "64X"' record $args
-	c 2 "region-size '-1' is no number" '[record]\nregion-size = -1' record $args
+for line in "" "--queue 1 --dev x --stage x --force --xdp off --region-size 4096"; do
+	read -ra args <<<"$line"
+	c 2 "config:2: queue is a string; give a number" '[record]\nqueue = "3"' record "${args[@]}"
+	c 2 "lba is an array with a number; give a number" '[record]\nlba = [3]' record "${args[@]}"
+	c 2 "queue is an array with a string; give a number or an array of numbers" '[record]\nqueue = ["3"]' record "${args[@]}"
+	c 2 "queue is a number with a fraction; give a number" '[record]\nqueue = 3.0' record "${args[@]}"
+	c 2 "queue is a date or time; give a number" '[record]\nqueue = 2026-11-21' record "${args[@]}"
+	c 2 "queue is a table; give a number" '[record]\nqueue = { a = 1 }' record "${args[@]}"
+	c 2 "queue is true or false; give a number" '[record]\nqueue = true' record "${args[@]}"
+	c 2 "lba is an empty array; give a number" '[record]\nlba = []' record "${args[@]}"
+	c 2 "queue '-1' is no number" '[record]\nqueue = -1' record "${args[@]}"
+	c 2 "queue 4294967296 is out of range; it goes from 0 to 4294967295" '[record]\nqueue = 4294967296' record "${args[@]}"
+	c 2 "dev is a number; give a string in quotes" '[record]\ndev = 0' record "${args[@]}"
+	c 2 "dev is empty; give it a value, IF" '[record]\ndev = ""' record "${args[@]}"
+	c 2 "dev is a string with a NUL; give a string" '[record]\ndev = "a\\u0000"' record "${args[@]}"
+	c 2 "stage is an array with true or false; give a string, a number or an array of them" '[record]\nstage = [ "a", true ]' record "${args[@]}"
+	c 2 "stage is an array with an array" '[record]\nstage = [ [ "a" ] ]' record "${args[@]}"
+	c 2 "nvme is a number with a fraction; give a string, a number or an array" '[record]\nnvme = 1.5' record "${args[@]}"
+	c 2 "force is a string; give true or false" '[record]\nforce = "yes"' record "${args[@]}"
+	c 2 "force is a number; give true or false" '[record]\nforce = 1' record "${args[@]}"
+	c 2 "quiet is a number; give true or false" '[record]\nquiet = 1' record "${args[@]}"
+	c 2 "xdp 'natve' is none of native|skb|off; did you mean native?" '[record]\nxdp = "natve"' record "${args[@]}"
+	c 2 "region-size is a number with a fraction; give a number of bytes, or \"64K\"" '[record]\nregion-size = 1e9' record "${args[@]}"
+	c 2 "region-size '64X' is no number; give bytes, or 64K" '[record]\nregion-size = "64X"' record "${args[@]}"
+	c 2 "region-size '-1' is no number" '[record]\nregion-size = -1' record "${args[@]}"
 done
 c 2 "interval 0 is out of range; it goes from 1 to 86400" '[stat]\ninterval = 0' stat
 c 2 "interval '-1' is no number" '[stat]\ninterval = -1' stat

@@ -24,16 +24,17 @@ cp "$work/root/usr/share/sluice/examples/tcp2nvme.c" bpf/filter.bpf.c "$work"
 cd "$work"
 export PKG_CONFIG_PATH=$work/root/usr/share/pkgconfig
 pkg-config --validate sluice
-flags=$(pkg-config --define-variable=includedir="$work/root/usr/include" --cflags sluice)
-libs=$(pkg-config --libs sluice)
-gcc -Wall -Wextra -Werror -D_GNU_SOURCE $flags tcp2nvme.c $libs -o tcp2nvme
-gcc -M -D_GNU_SOURCE $flags tcp2nvme.c | tr -s ' \\' '\n' | grep -E 'sluice|unified' >headers
+read -ra flags < <(pkg-config --define-variable=includedir="$work/root/usr/include" --cflags sluice)
+read -ra libs < <(pkg-config --libs sluice)
+gcc -Wall -Wextra -Werror -D_GNU_SOURCE "${flags[@]}" tcp2nvme.c "${libs[@]}" -o tcp2nvme
+# shellcheck disable=SC1003 # a backslash
+gcc -M -D_GNU_SOURCE "${flags[@]}" tcp2nvme.c | tr -s ' \\' '\n' | grep -E 'sluice|unified' >headers
 ! grep -v "^$work/" headers || fail "headers from elsewhere"
 for header in sluice/sluice.h linux/io_uring/unified.h; do
 	grep -q "/$header$" headers || fail "no $header"
 	for compiler in "gcc -x c" "g++ -x c++"; do
 		echo "#include <$header>" |
-			$compiler -Wall -Wextra -Werror -D_GNU_SOURCE $flags -fsyntax-only - ||
+			$compiler -Wall -Wextra -Werror -D_GNU_SOURCE "${flags[@]}" -fsyntax-only - ||
 			fail "$header by itself, $compiler"
 	done
 done

@@ -37,7 +37,9 @@ mapfile -t enums < <(sed -nE 's/^enum ([a-z_0-9]+) \{.*/\1/p' "$uapi")
 {
 	echo '#include <linux/io_uring.h>'
 	echo '#include <linux/io_uring/unified.h>'
+	# shellcheck disable=SC2046,SC2183 # twice each name
 	printf 'struct %s s_%s;\n' $(for s in "${structs[@]}"; do echo "$s" "$s"; done)
+	# shellcheck disable=SC2046,SC2183
 	printf 'enum %s e_%s;\n' $(for e in "${enums[@]}"; do echo "$e" "$e"; done)
 } >"$work/types.c"
 cp "$work/types.c" "$work/types.cc"
@@ -86,6 +88,7 @@ compile c "C, gcc" types.c gcc -std=gnu11
 members=$(grep -c ' [0-9]* [0-9]*$' "$work/c.txt")
 [ "$members" -gt 80 ]
 ok "pahole shows the members"
+# shellcheck disable=SC2251 # ok looks at $?
 ! grep -h -B 20 'hole or padding' "$work/c.txt" | grep -e struct -e hole
 ok "C, gcc: no struct has a hole or padding"
 compile clang "C, clang" types.c "$clang" -std=gnu11
@@ -117,6 +120,7 @@ for header in io_uring io_uring/query; do
 	grep -q UNIFIED "$work/patched/linux/$header.h"
 	bad=$?
 	for order in "$header io_uring/unified" "io_uring/unified $header"; do
+		# shellcheck disable=SC2086 # two names
 		printf '#include <linux/%s.h>\n' $order |
 			gcc "${flags[@]}" -I"$work/patched" -Ikernel/include/uapi \
 				-x c -c - -o "$work/order.o" 2>"$work/order.err" || bad=1

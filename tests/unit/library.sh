@@ -50,6 +50,7 @@ run() { timeout 120 setarch -R "$work/library"; }
 
 for how in "-fsanitize=address,undefined -fno-sanitize-recover=all" \
 	-fsanitize=thread; do
+	# shellcheck disable=SC2086 # options are words
 	build include $how
 	run || { echo "not ok - $how"; exit 1; }
 	echo "ok - $how"

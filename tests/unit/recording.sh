@@ -13,6 +13,7 @@ trap 'rm -rf "$work"' EXIT
 build() { # FOLDER OPTION...: with the reader in FOLDER
 	local from=$1
 	shift
+	# shellcheck disable=SC2046 # options are words
 	gcc -std=gnu11 -O1 -g -Wall -Wextra -Werror -D_GNU_SOURCE "$@" -Iinclude \
 		-I"$from" -Iloader $(pkg-config --cflags json-c) tests/unit/recording.c \
 		"$from/recording.c" loader/crc32c.c loader/output.c -o "$work/test" \

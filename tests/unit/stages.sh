@@ -11,6 +11,7 @@ cd "$(dirname "$0")/../.."
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "not ok - $*"; exit 1; }
+# shellcheck disable=SC2046 # a list of names
 [ $# -gt 0 ] || set -- $(cd tests/stages && ls -- *.c | sed 's/\.c$//')
 
 # of all stages, or one could be without
@@ -39,6 +40,7 @@ sanitize() {
 
 # COMPILER FOLDER-OF-STAGES NAME; no warning, but for attributes that only BPF has
 build() {
+	# shellcheck disable=SC2046 # options are words
 	$1 -g -O1 -Wall -Wextra -Werror -Wno-attributes -Wno-unknown-attributes \
 		-Wno-unknown-pragmas -Wno-unused-function -Wno-unused-parameter \
 		-Wno-sign-compare -Wno-missing-field-initializers \

@@ -57,6 +57,7 @@ result() { # CODE TEXT
 t() {
 	local code=$1 text=$2
 	shift 2
+	# shellcheck disable=SC2154 # set by who runs the test
 	run "$sluice" "$@"
 	result "$code" "$text"
 }
