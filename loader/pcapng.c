@@ -86,7 +86,7 @@ static void put_option_time(struct block *b, uint16_t code, uint64_t ns)
 
 static int write_all(FILE *f, const void *data, size_t len)
 {
-	return fwrite(data, 1, len, f) == len ? 0 : -1;
+	return !len || fwrite(data, 1, len, f) == len ? 0 : -1;
 }
 
 /* @head, @len bytes of @data and their padding, @options, framed as a block */
