@@ -32,7 +32,7 @@ EXDIR	?= $(PREFIX)/share/sluice/examples
 
 # what is used, and how old it may be
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
-ifeq ($(filter clean uninstall help bench demo check check-clang check-debug check-liburing check-mutation setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help bench demo check check-clang check-debug check-liburing check-mutation check-static setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -227,6 +227,7 @@ help:
 	@echo 'make check-liburing  liburing'"'"'s own tests, with and without the patches'
 	@echo 'make bench           what it costs, beside what a user would pick instead'
 	@echo 'make check-mutation  kernels with a check removed, which tests must notice'
+	@echo 'make check-static    static checks of all code; TOOLS="NAME..." for some'
 	@echo 'make shell           a shell in the virtual machine'
 	@echo 'make kernel          build the patched kernel only'
 	@echo 'make series          the kernel patches for git am, in build/series'

@@ -75,6 +75,7 @@ summed() {
 
 # sums_record CONTENDER BYTES DROP%: of records of 4096, of which send has so many dropped
 sums_record() {
+	# shellcheck disable=SC2017 # whole records
 	local dropped=$(($2 / 4096 * $3 / 100 * 4096)) written
 	written=$(($2 - dropped))
 	case $1 in
@@ -212,7 +213,7 @@ run_idle() {
 	[ -n "$receiver" ] || return 0
 	after=$(switches "$receiver")
 	found switches $((after - before))
-	[ "$1" != connected ] || { kill $client; wait $client || :; }
+	[ "$1" != connected ] || { kill "$client"; wait "$client" || :; }
 	kill -INT "$receiver" 2>/dev/null || :
 	wait "$receiver" || :
 	[ "$1" != capture ] || {
@@ -240,7 +241,7 @@ run_memory() {
 	kill -INT "$receiver"
 	wait "$receiver" || :
 	# freed by the kernel some time after
-	until_true 20 eval '[ $(($(free_memory) + 4096)) -gt '$before' ]' ||
+	until_true 20 eval '[ $(($(free_memory) + 4096)) -gt '"$before"' ]' ||
 		die "memory of $1 does not come back"
 }
 

@@ -33,7 +33,7 @@ now to
 capture_end
 
 # memory that has had large frames has small ones, more often than there is memory
-capture_start again --queue 0 --nvme $dev --lba 70000 --region-size 1M
+capture_start again --queue 0 --nvme "$dev" --lba 70000 --region-size 1M
 for ((i = 1; i <= 3; i++)); do
 	udp /out/sent 1400
 	await_matched $((i * (($(stat -c %s /out/sent) + 1399) / 1400)))

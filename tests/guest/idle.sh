@@ -15,16 +15,16 @@ idle() {
 	local name=$1
 	shift
 	nsenter --net=/run/netns/rx "$sluice" "$@" --name "$name" -q \
-		>/tmp/$name.out 2>/tmp/$name.err &
+		>"/tmp/$name.out" 2>"/tmp/$name.err" &
 	pids[$name]=$!
-	until_true 30 grep -q -e listening -e capturing /tmp/$name.err ||
-		die "$name: $(cat /tmp/$name.err)"
+	until_true 30 grep -q -e listening -e capturing "/tmp/$name.err" ||
+		die "$name: $(cat "/tmp/$name.err")"
 }
 
 # connect PORT: send ten records when /tmp/go.PORT is written to, and wait for what never
 # comes
 connect() {
-	mkfifo /tmp/go.$1
+	mkfifo "/tmp/go.$1"
 	nsenter --net=/run/netns/tx bash -c "exec 3<>/dev/tcp/$rx_ip/$1
 		read -r </tmp/go.$1; head -c 40960 /dev/zero >&3; read -r -u 3" &
 	until_true 10 eval "rx ss -Htn state established | grep -q :$1"
@@ -74,14 +74,15 @@ done
 
 # stages that end at the fifth record, while the connections stay
 for name in record,$port log,8002 tap,8003; do
-	echo >/tmp/go.${name#*,}
+	echo >"/tmp/go.${name#*,}"
 	until_true 20 grep -q "ended by itself: has counted enough" "/tmp/${name%,*}.err" ||
 		die "${name%,*} does not say that its stage has ended"
 	echo "ok - ${name%,*} is awake again"
 done
 for name in "${!pids[@]}"; do
 	kill -INT "${pids[$name]}"
-	wait "${pids[$name]}" || die "$name: exit code $?: $(cat /tmp/$name.err)"
+	wait "${pids[$name]}" || die "$name: exit code $?: $(cat "/tmp/$name.err")"
 done
+# shellcheck disable=SC2046 # as many as there are
 kill $(jobs -p)
 wait || :

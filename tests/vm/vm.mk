@@ -6,7 +6,8 @@
 
 VM := tests/vm
 
-.PHONY: bench demo check check-clang check-debug check-liburing check-mutation kernel setup shell vm-build
+.PHONY: bench demo check check-clang check-debug check-liburing check-mutation check-static
+.PHONY: kernel setup shell vm-build
 .PHONY: series refresh-patches upstream-lines checkpatch sparse clean-cache
 
 setup:
@@ -49,6 +50,11 @@ check-liburing: setup
 # Do the tests notice when the kernel does not check? (a minute or two a mutant)
 check-mutation: setup vm-build
 	@tests/mutation/run $(MUTANTS)
+
+# All static checks: what runs in user space, and the kernel side, with W=1 by gcc and clang
+check-static: setup
+	@$(VM)/enter tests/static/run $(TOOLS)
+	@[ -n "$(TOOLS)" ] || { $(VM)/checkpatch && tests/run kernel-configs; }
 
 # What it costs, beside what a user would pick instead
 bench: setup vm-build
