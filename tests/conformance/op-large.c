@@ -5,6 +5,9 @@
  *
  * Usage: op-large NODE STAGE.bpf.o IF QUEUE IP PORT PEER_NETNS
  *
+ * Five hugepages of 2 MiB have to be free: only there are buffers of 64 KiB sure to be
+ * contiguous.
+ *
  * NODE takes 16 KiB in a command.
  */
 #include <errno.h>
@@ -20,20 +23,33 @@
 #define BUF	65536
 #define BUFS	128	/* as few as may be */
 #define STREAM	((2u << 20) + 1000)
+#define HUGE	(2u << 20)
+#define AHEAD	(4096 + 64 * 128 + 4096)	/* of the data area */
+
+static char *mem;
 
 static void set_up_large(struct setup *s)
 {
+	struct io_uring_region_desc rd = { .size = AHEAD + BUFS * BUF };
 	struct io_uring_unified_region_reg reg = {
 		.sq_entries	= 64,
 		.cq_entries	= 64,
-		.region_size	= 4096 + 64 * 128 + 4096 + BUFS * BUF,
+		.region_size	= rd.size,
+		.region_ptr	= &rd,
 		.buf_size	= BUF,
 		.net_ifindex	= if_nametoindex(ifname),
 		.net_rxq	= queue,
 	};
 	int ret;
 
+	/* the data area begins with a hugepage */
 	memset(s, 0, sizeof(*s));
+	mem = mmap(NULL, HUGE + BUFS * BUF, PROT_READ | PROT_WRITE,
+		   MAP_ANONYMOUS | MAP_SHARED | MAP_HUGETLB, -1, 0);
+	if (mem == MAP_FAILED)
+		bail_out("no hugepages: %s", strerror(errno));
+	s->r.base = mem + HUGE - AHEAD;
+	rd.user_addr = (uintptr_t)s->r.base;
 	ret = io_uring_queue_init(64, &s->ring, NET_FLAGS);
 	if (ret)
 		bail_out("io_uring: %s", strerror(-ret));
@@ -42,10 +58,6 @@ static void set_up_large(struct setup *s)
 	if (ret)
 		bail_out("register: %s", strerror(-ret));
 	s->r.size = reg.region_size;
-	s->r.base = mmap(NULL, s->r.size, PROT_READ | PROT_WRITE, MAP_SHARED,
-			 s->ring.ring_fd, IORING_MAP_OFF_UNIFIED_REGION);
-	if (s->r.base == MAP_FAILED)
-		bail_out("mmap: %s", strerror(errno));
 	s->ctrl = (void *)s->r.base;
 	s->r.stats = &s->ctrl->stats;
 }
@@ -71,6 +83,7 @@ int main(int argc, char **argv)
 	   balanced(s.r.stats), "... all of it is written");
 	ok(on_device(0, st.data, st.len / LBA * LBA), "... as it was sent");
 	tear_down(&s);
+	munmap(mem, HUGE + BUFS * BUF);
 	free(st.data);
 	return tap_end();
 }

@@ -17,6 +17,8 @@ tap op-errors "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 4096 "${net[@
 tap op-rings "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 "${net[@]}"
 tap op-streams "$good" "$stage" "${net[@]}"
 tap op-route "$good" "$stage" "${net[@]}"
+echo 5 >/proc/sys/vm/nr_hugepages
 tap op-large "$(block "$(node sluice2 1)")" "$stage" "${net[@]}"
+echo 0 >/proc/sys/vm/nr_hugepages
 tap op-kill "$good" "$stage" "${net[@]}"
 exit $failed
