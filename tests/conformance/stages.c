@@ -604,6 +604,7 @@ static void test_exit_writes(void)
 static void test_no_device(void)
 {
 	struct io_unified_dev_reg reg = { .fd = open(bad_node, O_RDWR) }, *arg;
+	uint64_t begin = now_ms();
 	struct setup s;
 	int i, ret;
 
@@ -615,7 +616,7 @@ static void test_no_device(void)
 	mprotect(arg, 4096, PROT_READ);
 	BOOL(&s, "hunts") = true;
 	ask(&s, 'A', 4096);
-	for (i = 0; i < UNTOLD; i++) {
+	for (i = 0; i < UNTOLD || (U32(&s, "hunted") <= UNTOLD && now_ms() - begin < 60000); i++) {
 		ret = ring_register(s.ring.ring_fd, IORING_REGISTER_UNIFIED_DEV, arg, 1);
 		if (ret != -EFAULT)
 			break;
