@@ -84,5 +84,5 @@ for name in "${!pids[@]}"; do
 	wait "${pids[$name]}" || die "$name: exit code $?: $(cat "/tmp/$name.err")"
 done
 # shellcheck disable=SC2046 # as many as there are
-kill $(jobs -p)
+kill $(jobs -p) || :
 wait || :
