@@ -154,13 +154,15 @@ void capture_writer_close(struct capture_writer *w)
 
 uint32_t capture_writer_space(const struct capture_writer *w)
 {
-	/* each may turn out to be a command of its own */
-	uint32_t flights = CAPTURE_FLIGHTS - (w->tail - w->head);
-	uint32_t cmds = CAPTURE_SQ_ENTRIES - w->in_flight;
-	uint32_t slots = CAPTURE_WINDOW - (w->seq - w->flights[w->head % CAPTURE_FLIGHTS].seq);
+	/* each may turn out to be a command of its own, behind the one that is being filled */
+	uint32_t open = w->flights[w->tail % CAPTURE_FLIGHTS].nr != 0;
+	/* the next to be filled is never the oldest in flight */
+	uint32_t flights = CAPTURE_FLIGHTS - 1 - (w->tail - w->head) - open;
+	uint32_t cmds = CAPTURE_SQ_ENTRIES - w->in_flight - open;
+	uint32_t slots = CAPTURE_WINDOW;
 
-	if (w->head == w->tail)
-		slots = CAPTURE_WINDOW;
+	if (w->head != w->tail || open)
+		slots -= w->seq - w->flights[w->head % CAPTURE_FLIGHTS].seq;
 	if (slots > flights)
 		slots = flights;
 	return slots < cmds ? slots : cmds;
