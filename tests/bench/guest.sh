@@ -214,7 +214,7 @@ run_idle() {
 	after=$(switches "$receiver")
 	found switches $((after - before))
 	[ "$1" != connected ] || { kill "$client"; wait "$client" || :; }
-	kill -INT "$receiver" 2>/dev/null || :
+	kill "$receiver" 2>/dev/null || :
 	wait "$receiver" || :
 	[ "$1" != capture ] || {
 		rx ip link set "$RX" mtu 4148
@@ -238,7 +238,7 @@ run_memory() {
 	start
 	stop
 	found memory $((before - $(free_memory)))
-	kill -INT "$receiver"
+	kill "$receiver"
 	wait "$receiver" || :
 	# freed by the kernel some time after
 	until_true 20 eval '[ $(($(free_memory) + 4096)) -gt '"$before"' ]' ||

@@ -99,7 +99,8 @@ send_all() {
 
 # How often have the tasks of PID and its children been taken off a CPU?
 switches() { # PID
-	cat /proc/[0-9]*/task/*/status 2>/dev/null | awk -v pid="$1" '
+	# others may end meanwhile
+	{ cat /proc/[0-9]*/task/*/status 2>/dev/null || :; } | awk -v pid="$1" '
 		/^Tgid:/ { tgid = $2 }
 		/^PPid:/ { ppid = $2 }
 		/ctxt_switches:/ && (tgid == pid || ppid == pid) { n += $2 }
