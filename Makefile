@@ -30,9 +30,12 @@ INCDIR	?= $(PREFIX)/include
 COMPDIR	?= $(PREFIX)/share/bash-completion/completions
 EXDIR	?= $(PREFIX)/share/sluice/examples
 
-# what is used, and how old it may be
+.DEFAULT_GOAL := all
+include tests/vm/vm.mk
+
+# what is used, and how old it may be; the machine has its own
 LIBS	:= libbpf >= 1.5, liburing >= 2.9, libxdp >= 1.5, blkid >= 2.30, json-c >= 0.15, libmnl >= 1.0, libcap >= 2.40, libsystemd >= 240, tomlplusplus >= 3.2
-ifeq ($(filter clean uninstall help bench demo check check-clang check-debug check-liburing check-mutation check-static setup kernel shell vm-build series refresh-patches upstream-lines checkpatch sparse clean-cache,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter clean uninstall help $(VM_TARGETS),$(or $(MAKECMDGOALS),all)),)
 problem := $(shell $(PKG_CONFIG) --print-errors --errors-to-stdout --exists '$(LIBS)' 2>&1 | head -n 1)
 ifneq ($(problem),)
 $(error $(problem). Install newer libraries, or let 'make demo' build in a Debian 13 root of its own)
@@ -238,5 +241,3 @@ help:
 	@echo 'make clean           remove build/'
 	@echo 'make clean-cache     remove the toolchain root and the kernels, too'
 	@echo 'V=1 shows the commands.'
-
-include tests/vm/vm.mk

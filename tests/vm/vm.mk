@@ -6,9 +6,11 @@
 
 VM := tests/vm
 
-.PHONY: bench demo check check-clang check-debug check-liburing check-mutation check-static
-.PHONY: kernel setup shell vm-build
-.PHONY: series refresh-patches upstream-lines checkpatch sparse clean-cache
+VM_TARGETS := \
+	bench check check-clang check-debug check-liburing check-mutation check-static \
+	checkpatch clean-cache demo kernel refresh-patches series setup shell sparse \
+	upstream-lines vm-build
+.PHONY: $(VM_TARGETS)
 
 setup:
 	@$(VM)/setup
