@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "objects.h"
 #include "options.h"
 #include "output.h"
 #include "pin.h"
@@ -94,25 +95,75 @@ static int attach_new(struct attached *a, const char *pipeline,
 	return 0;
 }
 
-/* One ring after the other: that the first takes it, says that the others do */
-static int attach_instead(struct attached *a, const char *pipeline,
-			  const struct pipeline_info *info, const char *spec, const char *old)
-{
-	for (a->nr = 0; a->nr < info->nr_rings; a->nr++) {
-		int link_fd;
+/* What is to be replaced in a ring: the link, and the map that it has attached */
+struct place {
+	int	link_fd, map_fd;
+};
 
-		pin_ring(a->nr);
-		link_fd = open_link(pipeline, old);
-		a->stages[a->nr] = link_fd < 0 ? NULL : stage_replace(spec, link_fd);
-		if (link_fd >= 0)
-			close(link_fd);
-		if (!a->stages[a->nr]) {
-			close_all(a, false);
-			return -1;
-		}
+static int find_place(struct place *p, const char *pipeline, const char *stage)
+{
+	p->link_fd = open_link(pipeline, stage);
+	if (p->link_fd < 0)
+		return -1;
+	p->map_fd = objects_link_map(p->link_fd);
+	if (p->map_fd >= 0)
+		return 0;
+	close(p->link_fd);
+	return error("stage %s of %s is not attached any more; 'sluice detach' removes it, attach the new one without --replace",
+		     stage, pipeline);
+}
+
+/* Take the places one ring after the other; all of them, or none */
+static int take_places(struct attached *a, const struct place *places, const char *old)
+{
+	unsigned int done;
+
+	for (done = 0; done < a->nr; done++) {
+		pin_ring(done);
+		if (stage_replace(a->stages[done], places[done].link_fd))
+			break;
+	}
+	if (done < a->nr) {
+		while (done--)
+			bpf_link_update(places[done].link_fd, places[done].map_fd, NULL);
+		return -1;
+	}
+	for (unsigned int i = 0; i < a->nr; i++) {
+		pin_ring(i);
 		pin_remove(old);
 	}
 	return 0;
+}
+
+/* In all rings, or in none: each is ready before the first takes its place */
+static int attach_instead(struct attached *a, const char *pipeline,
+			  const struct pipeline_info *info, const char *spec, const char *old)
+{
+	struct place places[PIPELINE_MAX_RINGS];
+	unsigned int nr;
+	int ret = 0;
+
+	for (nr = 0; !ret && nr < info->nr_rings; nr++) {
+		pin_ring(nr);
+		if (find_place(&places[nr], pipeline, old)) {
+			ret = -1;
+			break;
+		}
+		a->stages[nr] = stage_open_replacement(spec, places[nr].link_fd);
+		if (a->stages[nr])
+			a->nr++;
+		else
+			ret = -1;
+	}
+	if (!ret)
+		ret = take_places(a, places, old);
+	if (ret)
+		close_all(a, true);
+	while (nr--) {
+		close(places[nr].link_fd);
+		close(places[nr].map_fd);
+	}
+	return ret;
 }
 
 static int detach(const char *pipeline, const struct pipeline_info *info, const char *stage)

@@ -253,10 +253,16 @@ static bool get_prio(int map_fd, int *prio)
 	return known;
 }
 
-int objects_prio(int link_fd)
+int objects_link_map(int link_fd)
 {
 	struct bpf_link_info info;
-	int map_fd = link_map(link_fd, &info), prio = 0;
+
+	return link_map(link_fd, &info);
+}
+
+int objects_prio(int link_fd)
+{
+	int map_fd = objects_link_map(link_fd), prio = 0;
 
 	if (map_fd >= 0) {
 		get_prio(map_fd, &prio);

@@ -17,6 +17,8 @@ struct json_object *objects_json(const char *folder);
  */
 void objects_add_link(struct json_object *stage, const char *folder, const char *pin);
 
+/* The map that @link_fd has attached, to be closed; -1 if it is none of struct_ops, or detached */
+int objects_link_map(int link_fd);
 /* The priority of the stage that @link_fd attaches; 0 if that is not known */
 int objects_prio(int link_fd);
 

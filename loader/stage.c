@@ -187,19 +187,13 @@ static int attach(struct stage *stage)
  * no ring: that fails, but gives the map its value before, and then the kernel
  * takes it.
  */
-static int replace(struct stage *stage, int link_fd)
+static int make_replacement(struct stage *stage)
 {
-	int ret;
-
 	if (pin_object(stage->obj, stage->name))
 		return -1;
 	stage->link = bpf_map__attach_struct_ops(stage->ops);
-	if (stage->link)
-		return error("attaching stage %s: the kernel takes ring -1", stage->name);
-	ret = bpf_link_update(link_fd, bpf_map__fd(stage->ops), NULL);
-	if (ret)
-		return explain_attach(stage, -ret);
-	return pin_fd_name(link_fd, stage->name, "link");
+	return stage->link ?
+	       error("attaching stage %s: the kernel takes ring -1", stage->name) : 0;
 }
 
 /*
@@ -322,7 +316,7 @@ struct stage *stage_attach(const char *spec, int ring_fd, int prio)
 	return finish(stage, load(stage, ring_fd) || attach(stage));
 }
 
-struct stage *stage_replace(const char *spec, int link_fd)
+struct stage *stage_open_replacement(const char *spec, int link_fd)
 {
 	/* it takes the old one's place; so that it shows the number of that, too */
 	struct stage *stage = prepare(spec, objects_prio(link_fd));
@@ -330,7 +324,16 @@ struct stage *stage_replace(const char *spec, int link_fd)
 	if (!stage)
 		return NULL;
 	set_free_name(stage);
-	return finish(stage, load(stage, -1) || replace(stage, link_fd));
+	return finish(stage, load(stage, -1) || make_replacement(stage));
+}
+
+int stage_replace(struct stage *stage, int link_fd)
+{
+	int ret = bpf_link_update(link_fd, bpf_map__fd(stage->ops), NULL);
+
+	if (ret)
+		return explain_attach(stage, -ret);
+	return pin_fd_name(link_fd, stage->name, "link");
 }
 
 static struct json_object *programs_json(struct bpf_object *obj)

@@ -17,12 +17,15 @@ struct stage;
  */
 struct stage *stage_open(const char *spec, int ring_fd, int prio, unsigned int nr,
 			 bool required);
-/*
- * The same in the place of the one that @link_fd has attached.  The name's number
- * is the first that is free, in both.
- */
+/* The same; the name's number is the first that is free */
 struct stage *stage_attach(const char *spec, int ring_fd, int prio);
-struct stage *stage_replace(const char *spec, int link_fd);
+/*
+ * The same, but it is not attached yet: it has the place of the one that @link_fd has
+ * attached when stage_replace(), which returns 0, or -1 after an error message, has
+ * given it that.
+ */
+struct stage *stage_open_replacement(const char *spec, int link_fd);
+int stage_replace(struct stage *stage, int link_fd);
 /*
  * Load it with these options, attach it to nothing: {"name", "programs": [{"name",
  * "verified_insns"}]}, or NULL after an error message.

@@ -26,6 +26,17 @@ pins() { (cd /sys/fs/bpf/sluice/record && ls | grep -e 'sample.*-link' | paste -
 [ "$(pins)" = "ring1-sample2-link sample2-link" ] || die "replaced: $(pins)"
 ! "$sluice" detach record sample1 2>/tmp/err || die "sample1 is gone"
 grep -q 'it has .*sample2' /tmp/err && ! grep -q ring1 /tmp/err || die "unclear: $(cat /tmp/err)"
+# in both rings, or in none
+# bpftool shows a link of struct_ops, and says then that it has failed
+attached() {
+	{ bpftool -j link show pinned /sys/fs/bpf/sluice/record/sample2-link || :; } | jq .map_id
+}
+map=$(attached)
+bpftool link detach pinned /sys/fs/bpf/sluice/record/ring1-sample2-link
+! "$sluice" attach record sample:one-in=1 --replace sample2 2>/tmp/err || die "half of it is replaced"
+grep -q 'sample2 of record is not attached any more' /tmp/err || die "unclear: $(cat /tmp/err)"
+[ "$(pins)" = "ring1-sample2-link sample2-link" ] || die "not replaced: $(pins)"
+[ "$(attached)" = "$map" ] || die "the first ring's is replaced"
 "$sluice" detach record sample2
 [ -z "$(pins)" ] || die "detached: $(pins)"
 # each thread has given up what it had
