@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Who may do what: tests/conformance/privilege.c, whose table is the one of SECURITY.md
+# Who may do what: tests/conformance/privilege.c, whose table is the one of SECURITY.md;
+# and what a region must not tell: tests/conformance/leaks.c
 . "$(dirname "$0")/../lib.sh"
 machine -- tests/guest/conform-privilege.sh
 diff <(sed -n '/^| | root/,/^$/{/^|/p}' SECURITY.md) "$dir/table.md" ||

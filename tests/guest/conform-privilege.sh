@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Who may do what.
+# Who may do what, and what nobody gets to see.
 set -uo pipefail
 . /sluice/tests/guest/lib.sh
 . /sluice/tests/guest/nvme.sh
@@ -8,5 +8,6 @@ nic 1500 on
 ng=$(node sluice0 1)
 within=(nsenter --net=/run/netns/rx)
 
+tap leaks "$(block "$ng")" "$programs/op.bpf.o" "$RX" $queue $rx_ip $port /run/netns/tx
 tap privilege "$ng" "$programs/op.bpf.o" "$RX" $queue /out/table.md
 exit $failed
