@@ -8,7 +8,7 @@ VM := tests/vm
 
 VM_TARGETS := \
 	bench check check-clang check-debug check-liburing check-mutation check-static \
-	checkpatch clean-cache demo kernel refresh-patches series setup shell sparse \
+	checkpatch clean-cache demo kernel powercut refresh-patches series setup shell sparse \
 	upstream-lines vm-build
 .PHONY: $(VM_TARGETS)
 
@@ -57,6 +57,10 @@ check-mutation: setup vm-build
 check-static: setup
 	@$(VM)/enter tests/static/run $(TOOLS)
 	@[ -n "$(TOOLS)" ] || { $(VM)/checkpatch && tests/run kernel-configs; }
+
+# The power of a drive with a write cache is cut CUTS times (a quarter of a minute each)
+powercut: setup vm-build
+	@CUTS=$(or $(CUTS),200) tests/cases/power-cut.sh
 
 # What it costs, beside what a user would pick instead
 bench: setup vm-build
