@@ -8,7 +8,7 @@ VM := tests/vm
 
 VM_TARGETS := \
 	bench check check-clang check-debug check-liburing check-mutation check-static \
-	checkpatch clean-cache demo kernel powercut refresh-patches series setup shell sparse \
+	checkpatch clean-cache demo kernel powercut refresh-patches series setup shell sparse torture \
 	upstream-lines vm-build
 .PHONY: $(VM_TARGETS)
 
@@ -57,6 +57,10 @@ check-mutation: setup vm-build
 check-static: setup
 	@$(VM)/enter tests/static/run $(TOOLS)
 	@[ -n "$(TOOLS)" ] || { $(VM)/checkpatch && tests/run kernel-configs; }
+
+# Processes killed KILLS times, and all that can be taken away from one (an hour)
+torture: setup vm-build
+	@KILLS=$(or $(KILLS),1000) MATRIX=$(or $(MATRIX),91) TEST_TIMEOUT=14400 tests/long/torture.sh
 
 # The power of a drive with a write cache is cut CUTS times (a quarter of a minute each)
 powercut: setup vm-build
