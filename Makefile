@@ -135,7 +135,9 @@ $(BUILD)/examples/stage-%.bpf.o: examples/stage-%/*.bpf.c $(BUILD)/include/sluic
 TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c request.c scenarios.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
 TEST_BPF := $(wildcard tests/conformance/*.bpf.c tests/verifier/*.bpf.c)
-vm-programs: $(BUILD)/examples/stage-count.bpf.o $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
+FUZZERS := $(addprefix tests/fuzz/,memory calls)
+vm-programs: $(TEST_SRCS:%.c=$(BUILD)/%) $(TEST_BPF:%.c=$(BUILD)/%.o) \
+	$(FUZZERS:%=$(BUILD)/%) $(BUILD)/tests/fuzz/fuzz.bpf.o $(BUILD)/examples/stage-count.bpf.o \
 	$(BUILD)/tests/conformance/layout-32
 
 TESTS_COMMON_OBJS := $(TESTS_COMMON:%.c=$(BUILD)/%.o)
@@ -149,6 +151,11 @@ $(BUILD)/tests/conformance/%: tests/conformance/%.c $(TESTS_COMMON_OBJS)
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(TESTS_COMMON_OBJS) $(LDFLAGS) -luring -lbpf -o $@
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/tests/fuzz/fuzz.o $(TESTS_COMMON_OBJS)
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/tests/fuzz/fuzz.o $(TESTS_COMMON_OBJS) $(LDFLAGS) -luring -lbpf -o $@
 
 $(BUILD)/tests/conformance/%-32: tests/conformance/%.c tests/conformance/region.c tests/conformance/device.c \
 		$(wildcard tests/conformance/*.h) kernel/include/uapi/linux/io_uring/unified.h
@@ -183,6 +190,7 @@ $(BUILD)/tests/bench/peers/%: tests/bench/peers/%.c $(BUILD)/tests/bench/peers/p
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $< $(BUILD)/tests/bench/peers/peer.o $(LDFLAGS) -luring -lbpf -lxdp -o $@
 
+$(BUILD)/tests/fuzz/fuzz.bpf.o: tests/fuzz/stage.h
 $(BUILD)/tests/bench/peers/zcrx-bpf.bpf.o: tests/bench/peers/zcrx-bpf.h tests/bench/peers/gather.h
 $(BUILD)/tests/%.bpf.o: tests/%.bpf.c bpf/unified.bpf.h vmlinux.h
 	$(call say,CLANG,$@)
@@ -227,6 +235,7 @@ help:
 	@echo 'make check           all tests; TESTS="NAME..." for some of them'
 	@echo 'make check-clang     the conformance tests on a kernel built by clang'
 	@echo 'make check-debug     on kernels that find memory errors, leaks and races'
+	@echo 'make fuzz            shared memory rewritten, calls gone wrong; SECONDS= SEED='
 	@echo 'make check-liburing  liburing'"'"'s own tests, with and without the patches'
 	@echo 'make bench           what it costs, beside what a user would pick instead'
 	@echo 'make check-mutation  kernels with a check removed, which tests must notice'

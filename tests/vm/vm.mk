@@ -8,8 +8,8 @@ VM := tests/vm
 
 VM_TARGETS := \
 	bench check check-clang check-debug check-liburing check-mutation check-static \
-	checkpatch clean-cache demo kernel powercut refresh-patches series setup shell sparse torture \
-	upstream-lines vm-build
+	checkpatch clean-cache demo fuzz kernel powercut refresh-patches series setup shell sparse \
+	torture upstream-lines vm-build
 .PHONY: $(VM_TARGETS)
 
 setup:
@@ -42,6 +42,12 @@ DEBUG_TESTS := $(filter-out bench%,$(patsubst tests/cases/%.sh,%,$(shell grep -l
 check-debug: setup vm-build
 	@KERNEL=$$($(VM)/kernel kasan) TEST_TIMEOUT=3600 tests/run $(or $(TESTS),$(DEBUG_TESTS))
 	@KERNEL=$$($(VM)/kernel kcsan) TEST_TIMEOUT=3600 tests/run $(or $(TESTS),$(DEBUG_TESTS))
+
+# Shared memory that somebody rewrites, and calls with wrong arguments, on the kernel
+# that sees most: SECONDS= or OPS= for each of FUZZ="memory calls", SEED= for one again
+fuzz: setup vm-build
+	@$(VM)/kernel kasan >/dev/null
+	@tests/fuzz/run $(addprefix --seed ,$(SEED)) $(addprefix --ops ,$(OPS)) $(addprefix --seconds ,$(SECONDS)) $(FUZZ)
 
 # liburing's own tests, on Linux with and without the patches (20 minutes)
 check-liburing: setup
