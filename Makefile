@@ -49,6 +49,12 @@ ALL_CFLAGS = $(WARN) $(CFLAGS) -D_GNU_SOURCE -Iinclude -Ikernel/include/uapi -I$
 LDLIBS	= $(shell $(PKG_CONFIG) --libs libbpf liburing libxdp blkid json-c libmnl libcap libsystemd)
 BPF_CFLAGS = -target bpf -mcpu=v3 -O2 -g -Wall -I. -Ibpf
 
+# for tools that read the code as the compilers do
+flags:
+	@echo '$(filter-out $(WARN),$(ALL_CFLAGS))'
+bpf-flags:
+	@echo '$(BPF_CFLAGS)'
+
 # a stage is what declares one; the others are the loader's own
 STAGES	:= $(patsubst bpf/%.bpf.c,%,$(shell grep -lw '^UNIFIED_STAGE' bpf/*.bpf.c))
 # those for users say what they are about
@@ -60,7 +66,7 @@ SKELS	:= $(BPF:%=$(BUILD)/skel/%.skel.h)
 OBJS	:= $(patsubst loader/%,$(BUILD)/loader/%.o,$(basename $(wildcard loader/*.c loader/*.cc)))
 EXAMPLES := $(patsubst examples/%.c,$(BUILD)/examples/%,$(filter-out %.bpf.c,$(wildcard examples/*.c)))
 
-.PHONY: all install uninstall clean help vm-programs bench-programs
+.PHONY: all install uninstall clean help vm-programs bench-programs flags bpf-flags
 .SECONDARY:
 
 all: $(BUILD)/sluice $(EXAMPLES)

@@ -407,6 +407,7 @@ static inline struct stage_test_buf *stage_test_new(__u32 len)
 static inline void stage_test_piece_add(struct stage_test_buf *b, const void *data,
 					__u32 len)
 {
+	/* NOLINTNEXTLINE(bugprone-suspicious-realloc-usage): without memory it ends */
 	b->pieces = realloc(b->pieces, (b->buf.nr_frags + 1) * sizeof(*b->pieces));
 	if (!b->pieces)
 		abort();

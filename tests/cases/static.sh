@@ -4,4 +4,5 @@
 # cppcheck and shellcheck find nothing in what runs in user space, and would:
 # tests/static/run.  For the kernel side there are kernel-patches and kernel-configs.
 . "$(dirname "$0")/../lib.sh"
-tests/vm/enter tests/static/run
+# the others take minutes: make check-static
+tests/vm/enter tests/static/run cppcheck shellcheck

@@ -60,7 +60,7 @@ check-mutation: setup vm-build
 	@tests/mutation/run $(MUTANTS)
 
 # All static checks: what runs in user space, and the kernel side, with W=1 by gcc and clang
-check-static: setup
+check-static: setup vm-build
 	@$(VM)/enter tests/static/run $(TOOLS)
 	@[ -n "$(TOOLS)" ] || { $(VM)/checkpatch && tests/run kernel-configs; }
 
