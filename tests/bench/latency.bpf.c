@@ -178,13 +178,13 @@ int BPF_PROG(latency_written, struct request___part *req)
 {
 	__u64 now = bpf_ktime_get_ns(), *sent;
 	struct state *s = get_state();
-	__u32 nr, key;
+	__u32 nr, key, i;
 
 	if (!s)
 		return 0;
 	nr = (req->__data_len + RECORD - 1) / RECORD;
-	for (__u32 i = 0; i < 1024; i++) {
-		if (i >= nr || s->written == s->sent)
+	bpf_for(i, 0, nr) {
+		if (s->written == s->sent)
 			break;
 		key = s->written++ % PENDING;
 		sent = bpf_map_lookup_elem(&pending, &key);

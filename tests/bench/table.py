@@ -138,7 +138,7 @@ def own(results, name):
 
 
 def ratio(a, b):
-    return "%.2f x" % (a / b) if b > 0 else ""
+    return ("%.2f x" if a / b >= 0.01 else "%.1g x") % (a / b) if b > 0 else ""
 
 
 def columns_of(work):
@@ -216,12 +216,13 @@ def latency(results, title, work, what):
 def print_latency(results):
     if not any(n.startswith("latency") for n in results):
         return
-    print("\n### Latency, µs\n")
+    # not how long the device takes, which is the host's time and nobody's cost
+    print("\n### Latency, µs: a thousand instructions each, and what has to be waited for\n")
     row("", "", "p50", "sluice is", "p99", "sluice is", "p99.9", "sluice is")
     row("---", "---", *(["---:"] * 6))
     for rw in ("write", "read"):
-        latency(results, "one 4 KiB %s, from and to the program" % rw, rw, "system call")
-        latency(results, "the same from the SSD's interrupt", rw, "interrupt")
+        latency(results, "a %s of 4 KiB, from the SSD's interrupt to the program" % rw, rw,
+                "interrupt")
     latency(results, "a record, from send() until it is written", "record", "record")
 
 
