@@ -4,5 +4,4 @@
 # cppcheck and shellcheck find nothing in what runs in user space, and would:
 # tests/static/run.  For the kernel side there are kernel-patches and kernel-configs.
 . "$(dirname "$0")/../lib.sh"
-# the others take minutes: make check-static
-tests/vm/enter tests/static/run cppcheck shellcheck
+tests/vm/enter tests/static/run
