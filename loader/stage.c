@@ -187,9 +187,10 @@ static int attach(struct stage *stage)
  * no ring: that fails, but gives the map its value before, and then the kernel
  * takes it.
  */
-static int make_replacement(struct stage *stage)
+static int make_replacement(struct stage *stage, int link_fd)
 {
-	if (pin_object(stage->obj, stage->name))
+	if (pin_object(stage->obj, stage->name) ||
+	    pin_fd_name(link_fd, stage->name, "link"))
 		return -1;
 	stage->link = bpf_map__attach_struct_ops(stage->ops);
 	return stage->link ?
@@ -324,16 +325,14 @@ struct stage *stage_open_replacement(const char *spec, int link_fd)
 	if (!stage)
 		return NULL;
 	set_free_name(stage);
-	return finish(stage, load(stage, -1) || make_replacement(stage));
+	return finish(stage, load(stage, -1) || make_replacement(stage, link_fd));
 }
 
 int stage_replace(struct stage *stage, int link_fd)
 {
 	int ret = bpf_link_update(link_fd, bpf_map__fd(stage->ops), NULL);
 
-	if (ret)
-		return explain_attach(stage, -ret);
-	return pin_fd_name(link_fd, stage->name, "link");
+	return ret ? explain_attach(stage, -ret) : 0;
 }
 
 static struct json_object *programs_json(struct bpf_object *obj)

@@ -32,6 +32,14 @@ attached() {
 	{ bpftool -j link show pinned /sys/fs/bpf/sluice/record/sample2-link || :; } | jq .map_id
 }
 map=$(attached)
+# the second ring refuses this one, after the first has it
+! "$sluice" attach record /sluice/build/vm/tests/conformance/only-once.bpf.o --replace sample2 \
+	2>/tmp/err || die "it is in both rings"
+[ "$(bpftool -j map dump pinned /sys/fs/bpf/only_once | jq '.[0].formatted.value')" = 2 ] ||
+	die "it was not asked twice: $(cat /tmp/err)"
+rm /sys/fs/bpf/only_once
+[ "$(pins)" = "ring1-sample2-link sample2-link" ] || die "not put back: $(pins)"
+[ "$(attached)" = "$map" ] || die "the first ring has not got its stage back"
 bpftool link detach pinned /sys/fs/bpf/sluice/record/ring1-sample2-link
 ! "$sluice" attach record sample:one-in=1 --replace sample2 2>/tmp/err || die "half of it is replaced"
 grep -q 'sample2 of record is not attached any more' /tmp/err || die "unclear: $(cat /tmp/err)"
