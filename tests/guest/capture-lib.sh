@@ -36,7 +36,8 @@ pair_veth() {
 	pair_up vrx vtx
 }
 
-# Two queues, the second for TCP to $port
+# Two queues, the second for TCP to $port: a frame of a sender with one queue comes in by the
+# first unless it is steered
 pair_netdevsim() {
 	local a b
 	a=$(port_new 30) b=$(port_new 40)
@@ -46,6 +47,7 @@ pair_netdevsim() {
 	echo "5:$(rx ip -o link show "$a" | cut -d: -f1) 6:$(tx ip -o link show "$b" | cut -d: -f1)" \
 		>/sys/bus/netdevsim/link_device || die "no link_device"
 	exec 5<&- 6<&-
+	tx ethtool -L "$b" combined 1 || die "no single queue"
 	rx ethtool -G "$a" tcp-data-split off
 	pair_up "$a" "$b"
 	rx ethtool -N "$a" flow-type tcp4 dst-port $port action 1 >/dev/null ||
