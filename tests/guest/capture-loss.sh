@@ -11,9 +11,12 @@ slow=$(disk 1) bad=$(disk 2)
 namespaces
 pair_veth
 
-# more than the memory holds until the device has it
+# more than the memory holds until the device has it: nobody writes before all of it was sent
 capture_start slow --queue 0 --nvme "$slow" --region-size 1M
+kill -STOP "$capture"
 udp /out/sent 1000
+await_matched 2000
+kill -CONT "$capture"
 capture_end
 
 # no room: it says so and ends
