@@ -18,6 +18,8 @@ tap op-rings "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 "${net[@]}"
 tap op-streams "$good" "$stage" "${net[@]}"
 tap op-route "$good" "$stage" "${net[@]}"
 echo 5 >/proc/sys/vm/nr_hugepages
+# a sender that is slow for lack of CPU is not to send in small pieces for that
+tx sysctl -qw net.ipv4.tcp_min_tso_segs=44 || exit
 tap op-large "$(block "$(node sluice2 1)")" "$stage" "${net[@]}"
 echo 0 >/proc/sys/vm/nr_hugepages
 tap op-kill "$good" "$stage" "${net[@]}"
