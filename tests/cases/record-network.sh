@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# A network that loses, reorders and repeats packets: four streams, and what is
+# A network that loses, reorders, repeats and damages packets: five streams, and what is
 # recorded is what was sent.
 . "$(dirname "$0")/../lib.sh"
 kernel=${KERNEL:-plain}
-streams 4 400000
+streams 5 400000
 machine -- tests/guest/record-network.sh
 expect_streams "$dir/disk.img"
 [ "$(json '.conserved and .dropped_bytes > 0 and .failed_bytes == 0' summary)" = true ] ||

@@ -1,15 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# record-network.sh: in the guest, streams over a network that loses, reorders or repeats
-# packets, one by one; all that TCP makes good is recorded.  It changes none: a NIC checks
-# sums, netdevsim leaves that to the kernel, which does not read what is received by zero
-# copy, and warns.
+# record-network.sh: in the guest, streams over a network that loses, reorders, repeats or
+# damages packets, one by one; all that TCP makes good is recorded.
 set -euo pipefail
 . /sluice/tests/guest/lib.sh
 
 faults=("loss 3%" "delay 2ms reorder 30% 50%" "duplicate 10%"
-	"loss 1% duplicate 3% delay 1ms 1ms")
+	"loss 1% duplicate 3% delay 1ms 1ms" "corrupt 5%")
 nic 1500 on
 record_start --format log --streams ${#faults[@]} --stage filter:drop-prefix=DROP
 for i in "${!faults[@]}"; do
