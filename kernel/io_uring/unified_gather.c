@@ -203,6 +203,15 @@ void io_unified_gather(struct io_unified_stream *s, struct io_unified_xfer *rec)
 			return;
 		x = s->open;
 	}
+	/* not a block yet, in too many pieces; one more is for what pads it */
+	if (x && x->frags.nr + rec->frags.nr >= IO_UNIFIED_MAX_FRAGS) {
+		io_unified_keep_current(s);
+		if (io_unified_compact(x, 0)) {
+			WRITE_ONCE(s->error, -ENOMEM);
+			return;
+		}
+		x->misfit = io_unified_misfit(dev, &x->frags);
+	}
 	if (!x) {
 		x = io_unified_get_xfer(r);
 		if (!x) {
