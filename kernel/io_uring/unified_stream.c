@@ -553,6 +553,8 @@ static int io_unified_read(struct io_kiocb *req, struct io_unified_stream *s,
 static int io_unified_drain_stream(struct io_kiocb *req,
 				   struct io_unified_stream *s)
 {
+	int ret;
+
 	scoped_guard(spinlock_irq, &s->region->lock) {
 		if (s->nr_inflight) {
 			s->draining = true;
@@ -561,7 +563,10 @@ static int io_unified_drain_stream(struct io_kiocb *req,
 	}
 	if (s->flush && !s->error) {
 		s->flush = false;
-		WRITE_ONCE(s->error, io_unified_stream_send_flush(s));
+		/* the flush itself may have failed by now */
+		ret = io_unified_stream_send_flush(s);
+		if (ret)
+			WRITE_ONCE(s->error, ret);
 		return IOU_REQUEUE;
 	}
 	/* a reset shuts the socket down, too, but is no end of the stream */
