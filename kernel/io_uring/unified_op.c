@@ -136,6 +136,8 @@ int io_unified_prep(struct io_kiocb *req, const struct io_uring_sqe *sqe)
 	u32 file_index;
 	int ret;
 
+	/* io_unified_fail() looks at it, whatever becomes of this */
+	ureq->sent = 0;
 	if (!mask || mask & ~(u64)IO_UNIFIED_OP_MASK ||
 	    flags & ~(u32)IO_UNIFIED_OP_FLAGS)
 		return -EINVAL;
