@@ -58,11 +58,12 @@ static void io_unified_made(struct io_unified_xfer *x)
 	x->made = true;
 	x->bpf = true;
 	x->nr_recs = 1;
-	x->buf.len = x->frags.len;
+	/* padding is no payload, and not to be written to: it is the zero page */
+	x->buf.len = x->frags.len - x->pad;
 	x->buf.nr_frags = x->frags.nr;
 	guard(spinlock_irqsave)(&r->lock);
-	io_unified_count_add(r, &r->stats.made, 1, x->frags.len);
-	io_unified_count_add(r, &r->stats.in_flight, 1, x->frags.len);
+	io_unified_count_add(r, &r->stats.made, 1, x->buf.len);
+	io_unified_count_add(r, &r->stats.in_flight, 1, x->buf.len);
 }
 
 static void io_unified_unmake(struct io_unified_xfer *x,
@@ -274,6 +275,7 @@ __bpf_kfunc struct io_unified_buf *bpf_io_unified_buf_clone(struct io_unified_bu
 		io_unified_frag_push(&x->frags, &from->frags.bv[i],
 				     from->frags.pgoff[i]);
 	}
+	x->pad = from->pad;
 	x->shared = true;
 	x->buf.user_data = buf->user_data;
 	x->buf.stream_off = buf->stream_off;

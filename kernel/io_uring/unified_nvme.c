@@ -621,7 +621,7 @@ static int io_unified_work_one(struct io_unified_xfer *x)
 	int ret = 0;
 
 	if (x->made && io_unified_misfit(x->dev, &x->frags))
-		ret = io_unified_compact(x, 0);
+		ret = io_unified_compact(x, x->pad);
 	if (!ret)
 		ret = io_unified_route(x);
 	return ret ?: io_unified_queue_cmd(x, false);
