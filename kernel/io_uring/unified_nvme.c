@@ -662,11 +662,15 @@ void io_unified_issue(struct io_unified_xfer *x)
 		io_unified_stat_add(r, &r->stats.nvme_cmds, 1);
 	}
 	ret = io_unified_route(x);
-	if (!ret)
+	if (!ret) {
 		ret = io_unified_queue_cmd(x, true);
-	if (ret == -EAGAIN)
-		io_unified_stage(x);
-	else if (ret < 0)
+		/* no tag; from a stage it is an error like any other */
+		if (ret == -EAGAIN) {
+			io_unified_stage(x);
+			return;
+		}
+	}
+	if (ret < 0)
 		io_unified_done(&x->cmd, ret, 0);
 }
 
