@@ -259,7 +259,8 @@ struct io_unified_stream {
 
 	/* of the stages */
 	u32			nr;
-	u8			storage[IO_UNIFIED_MAX_STAGES][IO_UNIFIED_STORAGE];
+	/* programs may have u64 in it, and atomic operations on them */
+	u8			storage[IO_UNIFIED_MAX_STAGES][IO_UNIFIED_STORAGE] __aligned(8);
 };
 
 static inline void io_unified_stat_add(struct io_unified_region *r, __u64 *stat,
