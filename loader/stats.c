@@ -297,10 +297,10 @@ int stats_take(struct stats *stats, const char *only)
 	int nr = scandir(PIN_ROOT, &names, NULL, alphasort), ret = 0;
 
 	memset(stats, 0, sizeof(*stats));
-	clock_gettime(CLOCK_MONOTONIC, &stats->when);
 	if (nr < 0 && errno != ENOENT)
 		return error(PIN_ROOT ": %s%s", strerror(errno),
 			     errno == EACCES ? "; run as root" : "");
+	clock_gettime(CLOCK_MONOTONIC, &stats->when);
 	for (int i = 0; i < nr; i++) {
 		const char *name = names[i]->d_name;
 
