@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,8 @@
 
 static int read_error(const struct capture_reader *r, uint64_t off)
 {
-	return error("%s: reading at byte %llu: %s; 'dmesg' tells more", r->path,
-		     (unsigned long long)(r->start + off), strerror(errno));
+	return error("%s: reading at byte %" PRIu64 ": %s; 'dmesg' tells more", r->path,
+		     r->start + off, strerror(errno));
 }
 
 /* Fill the buffer from @off, a multiple of the block size, on; less at the end */

@@ -248,16 +248,18 @@ static unsigned int pins_of(const char *prefix, bool remove)
 {
 	DIR *dir = folder[0] ? opendir(folder) : NULL;
 	unsigned int nr = 0, len;
+	char start[128], file[512];
 	struct dirent *e;
-	char start[128];
 
 	len = snprintf(start, sizeof(start), "%s%s-", ring_prefix, prefix);
 	while (dir && (e = readdir(dir))) {
 		if (strncmp(e->d_name, start, len))
 			continue;
 		nr++;
-		if (remove)
-			unlinkat(dirfd(dir), e->d_name, 0);
+		if (!remove)
+			continue;
+		snprintf(file, sizeof(file), "%s/%s", folder, e->d_name);
+		unlink(file);
 	}
 	if (dir)
 		closedir(dir);

@@ -30,14 +30,15 @@ int privileges_check(const char *name)
 static void close_others(int keep)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	char target[32];
+	char path[64], target[32];
 	struct dirent *e;
 	ssize_t len;
 	int fd;
 
 	while (dir && (e = readdir(dir))) {
 		fd = atoi(e->d_name);
-		len = readlinkat(dirfd(dir), e->d_name, target, sizeof(target) - 1);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		len = readlink(path, target, sizeof(target) - 1);
 		target[len < 0 ? 0 : len] = '\0';
 		if (fd > STDERR_FILENO && fd != keep && fd != dirfd(dir) &&
 		    strncmp(target, "anon_inode:bpf", 14))

@@ -222,9 +222,9 @@ static struct recording_stream *get_stream(struct recording *rec, unsigned long 
 	struct recording_stream *s;
 
 	/* most entries are of a stream that is near the end of the list */
-	for (unsigned long i = rec->nr_streams; i-- > 0 && rec->streams[i].id >= id;)
-		if (rec->streams[i].id == id)
-			return &rec->streams[i];
+	for (unsigned long i = rec->nr_streams; i > 0 && rec->streams[i - 1].id >= id; i--)
+		if (rec->streams[i - 1].id == id)
+			return &rec->streams[i - 1];
 	s = grow(rec->streams, rec->nr_streams, sizeof(*s));
 	if (!s)
 		return NULL;

@@ -331,9 +331,11 @@ void statprint_json(FILE *out, const struct stats *now, const struct stats *befo
 	struct json_object *list = json_object_new_array();
 	double secs = seconds(now, before);
 	struct timespec t;
+	long long ms;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	add_double(obj, "time", t.tv_sec + t.tv_nsec / 1000000 / 1e3);
+	ms = t.tv_sec * 1000ll + t.tv_nsec / 1000000;
+	add_double(obj, "time", ms / 1e3);
 	add_double(obj, "interval", secs);
 	for (unsigned int i = 0; i < now->nr; i++) {
 		const struct stats_pipeline *p = &now->pipelines[i];
