@@ -149,8 +149,10 @@ static struct frames frames_of(const char *base, size_t size)
 	struct frames f = { .n = size / 4096 };
 	int fd = open("/proc/self/pagemap", O_RDONLY);
 
+	if (fd < 0)
+		bail_out("pagemap: %s", strerror(errno));
 	f.nr = calloc(f.n, sizeof(*f.nr));
-	if (fd < 0 || pread(fd, f.nr, f.n * 8, (uintptr_t)base / 4096 * 8) != (ssize_t)f.n * 8)
+	if (pread(fd, f.nr, f.n * 8, (uintptr_t)base / 4096 * 8) != (ssize_t)f.n * 8)
 		bail_out("pagemap: %s", strerror(errno));
 	close(fd);
 	for (size_t i = 0; i < f.n; i++)
@@ -187,6 +189,8 @@ static bool fdinfo_tells(int fd, const struct frames *f)
 
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 	in = open(path, O_RDONLY);
+	if (in < 0)
+		bail_out("%s: %s", path, strerror(errno));
 	n = read(in, text, sizeof(text) - 1);
 	close(in);
 	text[n > 0 ? n : 0] = 0;

@@ -257,7 +257,7 @@ struct peer connect_peer_to(const struct sockaddr_in *addr, const char *netns,
 			_exit(99);
 		sock = socket(AF_INET, SOCK_STREAM, 0);
 		setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (connect(sock, (void *)addr, sizeof(*addr)))
+		if (sock < 0 || connect(sock, (void *)addr, sizeof(*addr)))
 			_exit(98);
 		run(sock, arg);
 		_exit(0);

@@ -156,13 +156,18 @@ static void be_victim(const struct scenario *sc, int fd)
 
 static pid_t fork_quietly(void)
 {
+	int null;
 	pid_t pid;
 
 	fflush(stdout);
 	pid = fork();
 	if (!pid) {
+		null = open("/dev/null", O_WRONLY);
+		if (null < 0)
+			_exit(97);
 		/* nobody is to bail out but us */
-		dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO);
+		dup2(null, STDOUT_FILENO);
+		close(null);
 		setpgid(0, 0);
 	}
 	return pid;

@@ -603,6 +603,8 @@ static void look(void)
 		return;
 	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", ring.ring_fd);
 	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return;
 	while (read(fd, buf, sizeof(buf)) > 0)
 		;
 	close(fd);

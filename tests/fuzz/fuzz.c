@@ -181,6 +181,8 @@ static int peer_socket(void)
 	if (setns(there, CLONE_NEWNET))
 		bail_out("%s: %s", peer_ns, strerror(errno));
 	sock = socket(AF_INET, SOCK_STREAM, 0);
+	if (sock < 0)
+		bail_out("socket: %s", strerror(errno));
 	if (setns(here, CLONE_NEWNET))
 		bail_out("back to the namespace: %s", strerror(errno));
 	return sock;
@@ -195,7 +197,8 @@ void conn_open(struct conn *c)
 		lfd = socket(AF_INET, SOCK_STREAM, 0);
 		setsockopt(lfd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 		setsockopt(lfd, SOL_SOCKET, SO_RCVBUFFORCE, &small, sizeof(small));
-		if (bind(lfd, (void *)&listen_addr, sizeof(listen_addr)) || listen(lfd, 8))
+		if (lfd < 0 || bind(lfd, (void *)&listen_addr, sizeof(listen_addr)) ||
+		    listen(lfd, 8))
 			bail_out("listen: %s", strerror(errno));
 	}
 	c->far = peer_socket();

@@ -276,7 +276,7 @@ static int accept_on(int port)
 
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf));
-	if (bind(fd, (void *)&addr, sizeof(addr)) || listen(fd, 1))
+	if (fd < 0 || bind(fd, (void *)&addr, sizeof(addr)) || listen(fd, 1))
 		err(1, "port %d", port);
 	fprintf(stderr, "listening\n");
 	return accept(fd, NULL, NULL);

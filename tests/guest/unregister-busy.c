@@ -148,7 +148,7 @@ static void tcp_pair(int *from, int *to)
 	need(server >= 0 && !bind(server, (void *)&addr, len) && !listen(server, 1) &&
 	     !getsockname(server, (void *)&addr, &len), "listen");
 	*from = socket(AF_INET, SOCK_STREAM, 0);
-	need(!connect(*from, (void *)&addr, len), "connect");
+	need(*from >= 0 && !connect(*from, (void *)&addr, len), "connect");
 	*to = accept(server, NULL, NULL);
 	need(*to >= 0, "accept");
 	close(server);

@@ -31,7 +31,7 @@ int main(int argc, char **argv)
 	size = strtoull(argv[4], NULL, 0);
 	if (size < 60 || size > 1514)
 		die("frames of %s bytes: not within 60 and 1514", argv[4]);
-	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
 		die("cannot connect to %s port %s: %m", argv[1], argv[2]);
 	for (int i = 0; i < BATCH; i++) {
 		for (unsigned int j = 8; j < sizeof(payload[i]); j++)

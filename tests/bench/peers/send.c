@@ -54,7 +54,8 @@ int main(int argc, char **argv)
 	bytes = strtoull(argv[3], NULL, 0);
 	for (int i = 0; i < conns; i++) {
 		socks[i] = socket(AF_INET, SOCK_STREAM, 0);
-		if (connect(socks[i], (struct sockaddr *)&addr, sizeof(addr)))
+		if (socks[i] < 0 ||
+		    connect(socks[i], (struct sockaddr *)&addr, sizeof(addr)))
 			die("cannot connect to %s port %s: %m", argv[1], argv[2]);
 	}
 	for (size_t i = 8; i < CHUNK; i++)

@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 	if (argc < 3 || argc > 4 || !inet_aton(argv[1], &addr.sin_addr))
 		die("usage: sink ADDRESS PORT [FILE]");
 	addr.sin_port = htons(atoi(argv[2]));
-	if (connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
+	if (sock < 0 || connect(sock, (struct sockaddr *)&addr, sizeof(addr)))
 		die("cannot connect to %s port %s: %m", argv[1], argv[2]);
 	if (argc == 4) {
 		file = open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0666);
