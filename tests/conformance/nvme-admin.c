@@ -309,6 +309,7 @@ static void test_attachment(uint32_t other, uint32_t detached)
 	struct io_unified_cqe cqe;
 	struct io_unified_sqe sqe;
 	struct device third;
+	bool appears;
 	int idx;
 
 	sqe = cmd_attach(other, DETACH);
@@ -326,8 +327,9 @@ static void test_attachment(uint32_t other, uint32_t detached)
 
 	sqe = cmd_attach(detached, ATTACH);
 	run(&reg, &sqe, 0, "attach a namespace that was detached from the beginning");
-	if (!ok(namespace_becomes(detached, true) && find_namespace(detached, &third),
-		"its nodes appear"))
+	appears = namespace_becomes(detached, true) && find_namespace(detached, &third);
+	ok(appears, "its nodes appear");
+	if (!appears)
 		return;
 	idx = region_add_dev(&reg, third.fd, NULL);
 	if (!ok(idx == 1, "it becomes the region's second device")) {
