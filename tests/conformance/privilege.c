@@ -379,9 +379,14 @@ static int try_fdinfo(void)
 
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", getppid(), reg.ring);
 	fd = open(path, O_RDONLY);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n < 0)
+	if (fd < 0)
 		return -errno;
+	n = read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		n = -errno;
+	close(fd);
+	if (n < 0)
+		return n;
 	text[n] = 0;
 	return strstr(text, "UnifiedRegion") ? 0 : -ENODATA;
 }
