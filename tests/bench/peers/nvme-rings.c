@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <sluice/sluice.h>
 
-enum how { HOW_WRITE, HOW_READ, HOW_VERIFY };
+enum how { HOW_NONE, HOW_WRITE, HOW_READ, HOW_VERIFY };
 
 struct rings {
 	struct peer_opts	opts;
@@ -46,7 +46,7 @@ static void open_region(struct rings *b)
 	int ret;
 
 	peer_ns_open(o->nvme, O_RDWR, &ns);
-	if (!o->record || o->record & ((1u << ns.lba_shift) - 1) || o->record > ns.max_bytes)
+	if (o->record & ((1u << ns.lba_shift) - 1) || o->record > ns.max_bytes)
 		die("--record-size %zu: %s takes whole blocks of %u, %u bytes at most",
 		    o->record, o->nvme, 1u << ns.lba_shift, ns.max_bytes);
 	while (entries < o->depth)
@@ -196,18 +196,21 @@ static void run(struct rings *b)
 
 int main(int argc, char **argv)
 {
-	static const char * const hows[] = { "write", "read", "verify" };
-	struct rings b = { .how = -1 };
+	static const char * const hows[] = {
+		[HOW_WRITE] = "write", [HOW_READ] = "read", [HOW_VERIFY] = "verify",
+	};
+	static struct rings b;
 	struct peer_sums sums = { };
 
 	peer_options(argc, argv, &b.opts);
-	for (int i = 0; i < 3; i++)
+	for (int i = HOW_WRITE; i <= HOW_VERIFY; i++)
 		if (optind < argc && !strcmp(argv[optind], hows[i]))
 			b.how = i;
 	b.poll = optind + 1 < argc && !strcmp(argv[optind + 1], "poll");
-	if ((int)b.how < 0 || optind + 1 + b.poll != argc)
+	if (b.how == HOW_NONE || optind + 1 + b.poll != argc)
 		die("usage: nvme-rings --nvme NODE --bytes N write|read|verify [poll]");
-	if (!b.opts.bytes || b.opts.bytes % b.opts.record || !b.opts.depth)
+	if (!b.opts.bytes || !b.opts.record || b.opts.bytes % b.opts.record ||
+	    !b.opts.depth)
 		die("--bytes %" PRIu64 " is no multiple of --record-size %zu, or --depth is 0",
 		    b.opts.bytes, b.opts.record);
 	b.nr = b.opts.bytes / b.opts.record;

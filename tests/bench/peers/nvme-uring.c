@@ -20,7 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum how { HOW_WRITE, HOW_READ, HOW_VERIFY };
+enum how { HOW_NONE, HOW_WRITE, HOW_READ, HOW_VERIFY };
 
 struct uring {
 	struct peer_opts	opts;
@@ -47,8 +47,7 @@ static void open_ring(struct uring *b)
 
 	b->cmd = o->nvme && !stat(o->nvme, &st) && S_ISCHR(st.st_mode);
 	peer_ns_open(o->nvme, b->cmd ? O_RDWR : O_RDWR | O_DIRECT, &b->ns);
-	if (!o->record || o->record & ((1u << b->ns.lba_shift) - 1) ||
-	    o->record > b->ns.max_bytes)
+	if (o->record & ((1u << b->ns.lba_shift) - 1) || o->record > b->ns.max_bytes)
 		die("--record-size %zu: %s takes whole blocks of %u, %u bytes at most",
 		    o->record, o->nvme, 1u << b->ns.lba_shift, b->ns.max_bytes);
 	if (b->cmd)
@@ -148,17 +147,20 @@ static void run(struct uring *b)
 
 int main(int argc, char **argv)
 {
-	static const char * const hows[] = { "write", "read", "verify" };
-	struct uring b = { .how = -1 };
+	static const char * const hows[] = {
+		[HOW_WRITE] = "write", [HOW_READ] = "read", [HOW_VERIFY] = "verify",
+	};
+	static struct uring b;
 	struct peer_sums sums = { };
 
 	peer_options(argc, argv, &b.opts);
-	for (int i = 0; i < 3; i++)
+	for (int i = HOW_WRITE; i <= HOW_VERIFY; i++)
 		if (optind < argc && !strcmp(argv[optind], hows[i]))
 			b.how = i;
-	if ((int)b.how < 0 || optind + 1 != argc)
+	if (b.how == HOW_NONE || optind + 1 != argc)
 		die("usage: nvme-uring --nvme NODE --bytes N write|read|verify");
-	if (!b.opts.bytes || b.opts.bytes % b.opts.record || !b.opts.depth)
+	if (!b.opts.bytes || !b.opts.record || b.opts.bytes % b.opts.record ||
+	    !b.opts.depth)
 		die("--bytes %" PRIu64 " is no multiple of --record-size %zu, or --depth is 0",
 		    b.opts.bytes, b.opts.record);
 	b.nr = b.opts.bytes / b.opts.record;

@@ -32,13 +32,14 @@ int main(int argc, char **argv)
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
 	};
-	unsigned int nr_slots, nr_free = 0, *free_slots, inflight = 0;
+	static unsigned int *free_slots;
+	static struct slot *slots;
+	unsigned int nr_slots, nr_free = 0, inflight = 0;
 	unsigned int cur = UINT32_MAX;		/* receives */
 	struct peer_sums sums = {};
 	struct chunk_state state;
 	size_t got = 0, span;
 	struct io_uring ring;
-	struct slot *slots;
 	struct peer_opts o;
 	struct peer_ns ns;
 	bool last = false;
