@@ -31,6 +31,16 @@ static int failures;
 		}							\
 	} while (0)
 
+/* Nothing that follows would make sense without it */
+#define need(cond, ...)							\
+	do {								\
+		bool __holds = (cond);					\
+									\
+		check(__holds, __VA_ARGS__);				\
+		if (!__holds)						\
+			exit(1);					\
+	} while (0)
+
 /*
  * The kernel's side
  */
@@ -277,7 +287,7 @@ static void open_region(struct sluice_region *r, __u32 entries, __u32 first,
 	};
 
 	k.first = first;
-	check(!sluice_region_register(&ring, r, &reg), "register");
+	need(!sluice_region_register(&ring, r, &reg), "register");
 	check(r->mapped && r->base != k.base && r->size == k.size, "mapped");
 }
 
@@ -330,7 +340,7 @@ static void test_user_memory(void)
 	rd.size = reg.region_size;
 	rd.user_addr = (uintptr_t)aligned_alloc(4096, rd.size);
 	memset((void *)(uintptr_t)rd.user_addr, 0, rd.size);
-	check(!sluice_region_register(&ring, &r, &reg), "register");
+	need(!sluice_region_register(&ring, &r, &reg), "register");
 	check((uintptr_t)r.base == rd.user_addr && !r.mapped, "the caller's memory");
 	check(sluice_user_buf(&r) == BUFS - 4 && r.user_off == (BUFS - 4) * BUF_SIZE,
 	      "the last buffers are the application's");
@@ -346,7 +356,7 @@ static void test_mmap_only(void)
 	struct sluice_region r, other;
 
 	open_region(&r, ENTRIES, 77, 0);
-	check(!sluice_region_mmap(&ring, &other, 0), "mapped again");
+	need(!sluice_region_mmap(&ring, &other, 0), "mapped again");
 	check(other.size == r.size && other.data_size == r.data_size, "the same size");
 	strcpy(sluice_buf_addr(&r, 1), "hello");
 	check(!strcmp(sluice_buf_addr(&other, 1), "hello"), "the same memory");
@@ -374,7 +384,7 @@ static void test_ifq(void)
 	check(sluice_region_register_ifq(&ring, &r, &reg) == -EINVAL, "refused");
 	k.size = sluice_ifq_size(ENTRIES, 2 * ENTRIES, BUFS, BUF_SIZE);
 	k.first = 5;
-	check(!sluice_region_register_ifq(&ring, &r, &reg), "register");
+	need(!sluice_region_register_ifq(&ring, &r, &reg), "register");
 	check(!reg.region_ptr, "no pointer to a stack is left");
 	check(r.sq_entries == ENTRIES && r.cq_entries == 2 * ENTRIES &&
 	      sluice_nr_bufs(&r) == BUFS && r.ns.lba_size == 0, "as registered");
@@ -400,7 +410,7 @@ static void test_full(__u32 first)
 	for (i = 0; i < ENTRIES; i++) {
 		check(sluice_sq_space_left(&r) == ENTRIES - i, "room for %u", ENTRIES - i);
 		sqe = sluice_get_sqe(&r);
-		check(sqe && !sqe->__pad && !sqe->user_data, "an empty entry");
+		need(sqe && !sqe->__pad && !sqe->user_data, "an empty entry");
 		memset(sqe, 0xff, sizeof(*sqe));	/* what is left for the next */
 		sqe->flags = 0;
 		sluice_sqe_set_data64(sqe, i);
@@ -413,7 +423,7 @@ static void test_full(__u32 first)
 	/* these find the CQ full */
 	for (i = 0; i < ENTRIES; i++) {
 		sqe = sluice_get_sqe(&r);
-		check(sqe && !sqe->__resv[1] && !sqe->nvme_cmd.cdw15, "zeroes again");
+		need(sqe && !sqe->__resv[1] && !sqe->nvme_cmd.cdw15, "zeroes again");
 		sluice_sqe_set_data64(sqe, ENTRIES + i);
 	}
 	check(sluice_submit(&r) == ENTRIES, "submitted");
@@ -512,8 +522,8 @@ static void test_prep(void)
 	struct sluice_ns ns;
 
 	open_region(&r, ENTRIES, 0, 0);
-	check(!sluice_region_add_dev(&r, 0, &ns) && ns.dev == 1 && ns.lba_shift == 12 &&
-	      ns.nsid == 5, "one more device");
+	need(!sluice_region_add_dev(&r, 0, &ns) && ns.dev == 1 && ns.lba_shift == 12 &&
+	     ns.nsid == 5, "one more device");
 
 	sqe = none;
 	sluice_prep_write(&sqe, &r.ns, 0x123456789aULL, 8192, 4096);
@@ -665,7 +675,7 @@ static void test_threads(__u32 entries)
 	memset((void *)(uintptr_t)rd.user_addr, 0, rd.size);
 	/* the thread is the poller, and never sleeps: nobody calls it */
 	k.first = -(COUNT / 2);
-	check(!sluice_region_register(&ring, &r, &reg), "register");
+	need(!sluice_region_register(&ring, &r, &reg), "register");
 	stop = false;
 	pthread_create(&thread, NULL, kernel_thread, NULL);
 	while (seen < COUNT) {
