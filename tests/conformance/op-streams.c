@@ -276,7 +276,6 @@ static void test_not_placed(void)
 	   "... comes as well, copied");
 	end_peer(&p);
 
-	copied = s.r.stats->copied_bytes;
 	p = connect_peer_to(&lo, NULL, send_stream, &st);
 	try(&s, 0, "... also to the device", .mask = NET | NVME, .fd = p.sock, .len = REC,
 	    MULTI, .lba = 5000, .flags = IORING_UNIFIED_F_FLUSH);

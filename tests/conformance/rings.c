@@ -683,7 +683,7 @@ static void test_leave(int fd)
 			"the kernel's memory", "the user's memory",
 			"the kernel's memory, poller", "the user's memory, poller" };
 
-		for (round = 0, i = 0; round < 10; round++) {
+		for (round = 0; round < 10; round++) {
 			open_or_bail(&r, region_open(&r, fd, DATA,
 						     how & 2 ? IO_UNIFIED_REG_POLL : 0,
 						     how & 1 ? REGION_USER : 0));

@@ -30,9 +30,10 @@ static unsigned int taken_back(void)
 
 static void mistakes(void)
 {
-	struct io_unified_buf *buf = stage_test_buf("abcd", 4, 2, 0), *own;
+	struct io_unified_buf *buf, *own;
 
-	own = bpf_io_unified_alloc(NULL, 512);
+	stage_test_buf("abcd", 4, 2, 0);
+	bpf_io_unified_alloc(NULL, 512);
 	stage_test_reset();
 	stage_test_equal(taken_back(), 1);
 
