@@ -292,30 +292,30 @@ static void rewrite_data(struct setup *s)
 		*(volatile uint64_t *)(page + below(512) * 8) = rnd();
 }
 
-/* @what: a bit for each kind of memory that is rewritten */
-static void rewrite_one(struct setup *s, uint32_t entries, uint32_t what)
+/* @sh->what: a bit for each kind of memory that is rewritten */
+static void rewrite_one(struct setup *s, const struct shape *sh)
 {
 	uint32_t kind = below(KINDS);
 
-	while (!(what & 1 << kind))
+	while (!(sh->what & 1 << kind))
 		kind = below(KINDS);
 	switch (kind) {
 	case 0:
 	case 1:
-		rewrite_indices(s, entries, !kind);
+		rewrite_indices(s, sh->entries, !kind);
 		break;
 	case 2:
-		rewrite_ring(s, entries);
+		rewrite_ring(s, sh->entries);
 		break;
 	case 3:
-		rewrite_sqe(s, entries);
+		rewrite_sqe(s, sh->entries);
 		break;
 	case 4:
-		((volatile uint32_t *)s->r.cqes)[below(entries * 16)] = rnd();
+		((volatile uint32_t *)s->r.cqes)[below(sh->entries * 16)] = rnd();
 		break;
 	case 5:
 		/* both pages of the one layout, the control page of the other */
-		((volatile uint32_t *)s->r.base)[below(s->ctrl ? 1024 : 2048)] =
+		((volatile uint32_t *)s->r.base)[below(sh->ifq ? 2048 : 1024)] =
 			odd_value(4096, rnd());
 		break;
 	case 6:
@@ -337,7 +337,7 @@ static pid_t start_rewriting(struct setup *s, const struct shape *sh)
 		int i, nr = 1 << below(10);
 
 		for (i = 0; i < nr; i++)
-			rewrite_one(s, sh->entries, sh->what);
+			rewrite_one(s, sh);
 		__atomic_fetch_add(&shared->stores, nr, __ATOMIC_RELAXED);
 		if (one_in(8))
 			sched_yield();
