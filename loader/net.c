@@ -145,6 +145,7 @@ static unsigned short local_port(int fd)
 
 	if (getsockname(fd, (struct sockaddr *)&addr, &len))
 		return 0;
+	/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): filled */
 	return ntohs(addr.ss_family == AF_INET6 ?
 		     ((struct sockaddr_in6 *)&addr)->sin6_port :
 		     ((struct sockaddr_in *)&addr)->sin_port);

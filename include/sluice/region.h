@@ -392,6 +392,7 @@ static inline int sluice_region_add_dev(struct sluice_region *r, int fd,
  */
 static inline __u32 sluice_nr_bufs(const struct sluice_region *r)
 {
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): @r is registered */
 	return (__u32)(r->data_size / r->buf_size);
 }
 
@@ -453,6 +454,7 @@ static inline int sluice_stats(const struct sluice_region *r,
 	memset(last, 0, sizeof(last));
 	for (try_nr = 0; try_nr < 16; try_nr++) {
 		for (i = 0; i < sizeof(now) / sizeof(now[0]); i++)
+			/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): @r is registered */
 			now[i] = from[i];
 		memcpy(stats, now, sizeof(*stats));
 		if (try_nr && !memcmp(now, last, sizeof(now)))
