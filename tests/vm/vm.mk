@@ -59,7 +59,8 @@ check-liburing: setup
 check-mutation: setup vm-build
 	@tests/mutation/run $(MUTANTS)
 
-# All static checks: what runs in user space, and the kernel side, with W=1 by gcc and clang
+# All static checks: what runs in user space (TOOLS=: those of tests/static/run, and only
+# they), and the kernel side, with W=1 by gcc and clang
 check-static: setup vm-build
 	@$(VM)/enter tests/static/run $(TOOLS)
 	@[ -n "$(TOOLS)" ] || { $(VM)/checkpatch && tests/run kernel-configs; }
