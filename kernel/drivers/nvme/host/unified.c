@@ -102,7 +102,7 @@ static bool nvme_unified_check_rw(struct nvme_ns *ns,
 
 	/* the controller makes and takes away what is only PI */
 	if (cmd->cdw12 & NVME_RW_PRINFO_PRACT << 16 && head->pi_type &&
-	    head->ms == head->pi_size)
+	    head->ms == head->pi_size && cmd->opcode != nvme_cmd_compare)
 		meta = 0;
 	if (head->features & NVME_NS_EXT_LBAS) {
 		data += meta;
@@ -114,25 +114,98 @@ static bool nvme_unified_check_rw(struct nvme_ns *ns,
 	return !ucmd->exact || data == cmd->data_len;
 }
 
-/* Bytes of memory that the device is going to use, by what the command says */
-static u64 nvme_unified_needs(const struct nvme_uring_cmd *cmd, bool admin)
+/* Commands that have no name in nvme.h yet */
+enum {
+	NVME_UNIFIED_COPY		= 0x19,
+	NVME_UNIFIED_IO_MGMT_SEND	= 0x1d,
+};
+
+/* A number of dwords, as commands give it: one less */
+static u64 nvme_unified_dwords(u32 nr)
 {
-	if (admin && cmd->opcode == nvme_admin_identify)
+	return ((u64)nr + 1) * sizeof(__le32);
+}
+
+/* The data structure of a feature */
+static u32 nvme_unified_feature_size(u8 fid)
+{
+	switch (fid) {
+	case NVME_FEAT_LBA_RANGE:
+	case NVME_FEAT_HOST_MEM_BUF:
+		return SZ_4K;
+	case NVME_FEAT_AUTO_PST:
+		return SZ_256;
+	case NVME_FEAT_TIMESTAMP:
+		return sizeof(__le64);
+	case NVME_FEAT_HOST_BEHAVIOR:
+		return sizeof(struct nvme_feat_host_behavior);
+	case NVME_FEAT_HOST_ID:
+		return sizeof(uuid_t);
+	}
+	return 0;
+}
+
+/* Bytes of memory that the device is going to use, by what the command says */
+static u64 nvme_unified_needs_admin(const struct nvme_uring_cmd *cmd)
+{
+	switch (cmd->opcode) {
+	case nvme_admin_identify:
 		return NVME_IDENTIFY_DATA_SIZE;
-	if (admin && cmd->opcode == nvme_admin_get_log_page)
-		return ((u64)(cmd->cdw11 & 0xffff) << 16 | cmd->cdw10 >> 16) * 4 + 4;
-	if (admin)
-		return 0;
+	case nvme_admin_get_log_page:
+		return nvme_unified_dwords((cmd->cdw11 & 0xffff) << 16 |
+					   cmd->cdw10 >> 16);
+	case nvme_admin_get_features:
+		return nvme_unified_feature_size(cmd->cdw10);
+	case nvme_admin_set_features:
+		/* that of the host's memory is a list elsewhere */
+		if ((cmd->cdw10 & 0xff) == NVME_FEAT_HOST_MEM_BUF)
+			return 0;
+		return nvme_unified_feature_size(cmd->cdw10);
+	case nvme_admin_ns_mgmt:
+		/* create; deletion has none */
+		return cmd->cdw10 & 0xf ? 0 : SZ_4K;
+	case nvme_admin_ns_attach:
+		return SZ_4K;
+	case nvme_admin_download_fw:
+	case nvme_admin_directive_send:
+	case nvme_admin_directive_recv:
+		return nvme_unified_dwords(cmd->cdw10);
+	case nvme_admin_security_send:
+	case nvme_admin_security_recv:
+		return cmd->cdw11;
+	case nvme_admin_get_lba_status:
+		return nvme_unified_dwords(cmd->cdw12);
+	}
+	return 0;
+}
+
+static u64 nvme_unified_needs(const struct nvme_uring_cmd *cmd)
+{
+	u32 nr = (cmd->cdw12 & 0xff) + 1, fmt = (cmd->cdw12 >> 8) & 0xf;
 
 	switch (cmd->opcode) {
 	case nvme_cmd_dsm:
 		return ((cmd->cdw10 & 0xff) + 1) * sizeof(struct nvme_dsm_range);
-	case 0x19:		/* Copy, which has no name here yet */
-		return ((cmd->cdw12 & 0xff) + 1) * 32;
+	case NVME_UNIFIED_COPY:
+		/* all formats but two have room for 64 bits of a guard */
+		return nr * (fmt == 0 || fmt == 2 ? 32 : 40);
+	case nvme_cmd_resv_register:
+	case nvme_cmd_resv_acquire:
+		return 16;
+	case nvme_cmd_resv_release:
+		return 8;
 	case nvme_cmd_resv_report:
-		return ((u64)cmd->cdw10 + 1) * 4;
+		return nvme_unified_dwords(cmd->cdw10);
+	case nvme_cmd_io_mgmt_recv:
+		return nvme_unified_dwords(cmd->cdw11);
+	case NVME_UNIFIED_IO_MGMT_SEND:
+		/* identifiers of placement handles */
+		return ((cmd->cdw10 >> 16) + 1) * sizeof(__le16);
+	case nvme_cmd_zone_mgmt_send:
+		/* Set Zone Descriptor Extension, as large as it can be */
+		return (cmd->cdw13 & 0xff) == 0x10 ? 255 * 64 : 0;
 	case nvme_cmd_zone_mgmt_recv:
-		return ((u64)cmd->cdw12 + 1) * 4;
+		return nvme_unified_dwords(cmd->cdw12);
 	}
 	return 0;
 }
@@ -147,7 +220,7 @@ static bool nvme_unified_fits(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
 
 	ucmd->len = cmd->data_len;
 	if (!ns)
-		return nvme_unified_needs(cmd, true) <= cmd->data_len;
+		return nvme_unified_needs_admin(cmd) <= cmd->data_len;
 
 	switch (cmd->opcode) {
 	case nvme_cmd_write:
@@ -156,16 +229,35 @@ static bool nvme_unified_fits(struct nvme_ns *ns, struct io_unified_cmd *ucmd)
 	case nvme_cmd_zone_append:
 		return nvme_unified_check_rw(ns, ucmd);
 	}
-	return nvme_unified_needs(cmd, false) <= cmd->data_len;
+	return nvme_unified_needs(cmd) <= cmd->data_len;
 }
 
-/* Does it write, to the controller or, as Write Zeroes and Format do, without data? */
-static bool nvme_unified_changes(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
-				 const struct nvme_command *c)
+/* Is it known to leave the device as it is?  Many commands write without data */
+static bool nvme_unified_reads(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
+			       const struct nvme_command *c)
 {
-	return nvme_is_write(c) ||
-	       nvme_command_effects(ctrl, ns, c->common.opcode) &
-	       NVME_CMD_EFFECTS_LBCC;
+	if (!ns) {
+		switch (c->common.opcode) {
+		case nvme_admin_identify:
+		case nvme_admin_get_log_page:
+		case nvme_admin_get_features:
+		case nvme_admin_get_lba_status:
+			return true;
+		}
+		return false;
+	}
+	switch (c->common.opcode) {
+	case nvme_cmd_flush:
+	case nvme_cmd_read:
+	case nvme_cmd_verify:
+	case nvme_cmd_resv_report:
+	case nvme_cmd_zone_mgmt_recv:
+	case nvme_cmd_io_mgmt_recv:
+		/* unless the controller says otherwise */
+		return !(nvme_command_effects(ctrl, ns, c->common.opcode) &
+			 NVME_CMD_EFFECTS_LBCC);
+	}
+	return false;
 }
 
 /* @ns is NULL for an admin command */
@@ -201,7 +293,7 @@ static int nvme_unified_queue(struct nvme_ctrl *ctrl, struct nvme_ns *ns,
 	if (!nvme_cmd_allowed(ctrl, ns, &c, 0, ucmd->may_write))
 		return -EACCES;
 	/* CAP_SYS_ADMIN, too: every registrant has it, and so has a poller */
-	if (!ucmd->may_write && nvme_unified_changes(ctrl, ns, &c))
+	if (!ucmd->may_write && !nvme_unified_reads(ctrl, ns, &c))
 		return -EACCES;
 
 	req = nvme_alloc_user_request(ns ? ns->queue : ctrl->admin_q, &c,
