@@ -72,6 +72,7 @@ struct bpf_iter_num {
 struct io_unified_region;
 
 struct io_unified_ctx {
+	void *priv;
 };
 
 struct io_unified_buf {
@@ -82,6 +83,7 @@ struct io_unified_buf {
 	u32 nr_frags;
 	u32 stream;
 	u32 dev;
+	void *priv;
 };
 
 struct io_unified_nvme {
@@ -140,7 +142,9 @@ struct io_unified_stats {
 	struct io_unified_count made;
 };
 
-struct iou_ctx {};
+struct iou_ctx {
+	void *priv;
+};
 
 struct iou_loop_params {
 	__u32 cq_wait_idx;

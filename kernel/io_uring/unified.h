@@ -212,7 +212,9 @@ struct io_unified_region {
 	struct llist_head		staged;
 	struct work_struct		work;
 
+	/* the stages, and what they have of the region */
 	struct io_unified_chain __rcu	*chain;
+	struct io_unified_ctx		prog_ctx;
 	unsigned long			slots;	/* in use, under the chain's mutex */
 	struct work_struct		eject_work;
 
@@ -304,12 +306,12 @@ static inline bool io_unified_has_dev(struct io_unified_region *r, u32 nr)
 /* programs see the region as something opaque */
 static inline struct io_unified_ctx *io_unified_mangle(struct io_unified_region *r)
 {
-	return (struct io_unified_ctx *)r;
+	return &r->prog_ctx;
 }
 
 static inline struct io_unified_region *io_unified_demangle(struct io_unified_ctx *ctx)
 {
-	return (struct io_unified_region *)ctx;
+	return container_of(ctx, struct io_unified_region, prog_ctx);
 }
 
 /* An NVMe command that moves data between @x and the device */

@@ -43,28 +43,44 @@ static u32 io_unified_pop_refill(struct io_unified_region *r, u32 *bufs, u32 nr)
 }
 
 /*
+ * Nothing in the region needs buffer @buf any more: zcrx's reference to it goes.
+ * Return: it is the caller's, who is @pp.
+ */
+static bool io_unified_put_buf(struct io_unified_region *r, u32 buf,
+			       struct page_pool *pp)
+{
+	struct io_zcrx_area *area = r->ifq->areas[0];
+	int refs = atomic_read(&area->user_refs[buf]);
+
+	/* more of its payload came meanwhile: it will be back */
+	if (!refs || atomic_read(&r->holds[buf]))
+		return false;
+	return zcrx_put_refill_niov(&area->nia.niovs[buf], pp, refs);
+}
+
+/*
  * The page pool needs buffers: return those whose last piece has been let go,
  * as io_zcrx_ring_refill() does with those that user space returns.
+ *
+ * Context: with the lock of the queue's ring, which has no memory, taken.  @r is
+ * NULL when a queue that could not be restarted outlives its region.
  */
 unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp,
 			       netmem_ref *netmems, unsigned int nr)
 {
-	struct io_zcrx_area *area = r->ifq->areas[0];
 	u32 bufs[PP_ALLOC_CACHE_REFILL];
 	unsigned int got = 0;
 	u32 i, n;
 
+	if (!r)
+		return 0;
 	nr = min(nr, PP_ALLOC_CACHE_REFILL);
 	while (got < nr && (n = io_unified_pop_refill(r, bufs, nr - got))) {
-		for (i = 0; i < n; i++) {
-			struct net_iov *niov = &area->nia.niovs[bufs[i]];
-			int refs = atomic_read(&area->user_refs[bufs[i]]);
+		struct net_iov *niovs = r->ifq->areas[0]->nia.niovs;
 
-			/* more of its payload came meanwhile: it will be back */
-			if (!refs || atomic_read(&r->holds[bufs[i]]))
-				continue;
-			if (zcrx_put_refill_niov(niov, pp, refs))
-				netmems[got++] = net_iov_to_netmem(niov);
+		for (i = 0; i < n; i++) {
+			if (io_unified_put_buf(r, bufs[i], pp))
+				netmems[got++] = net_iov_to_netmem(&niovs[bufs[i]]);
 		}
 	}
 	/*

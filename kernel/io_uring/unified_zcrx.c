@@ -26,12 +26,17 @@ int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem)
 	struct io_unified_region *r = ifq->unified;
 	unsigned int nr_pages = r->user_off >> PAGE_SHIFT;
 	struct page **pages;
+	unsigned int i;
 	int ret;
 
 	pages = kvmalloc_objs(*pages, nr_pages, GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return -ENOMEM;
-	memcpy(pages, r->mr.pages + r->data_page, nr_pages * sizeof(*pages));
+	/* a queue that cannot be restarted keeps its memory, the region does not */
+	for (i = 0; i < nr_pages; i++) {
+		pages[i] = r->mr.pages[r->data_page + i];
+		get_page(pages[i]);
+	}
 
 	ret = sg_alloc_table_from_pages(&mem->page_sg_table, pages, nr_pages, 0,
 					r->user_off, GFP_KERNEL_ACCOUNT);
@@ -45,12 +50,14 @@ int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem)
 	/* nr_folios stays 0: the pages are pinned and accounted by the region */
 	mem->sgt = &mem->page_sg_table;
 	mem->pages = pages;
+	mem->nr_refs = nr_pages;
 	mem->size = r->user_off;
 	return 0;
 
 err_table:
 	sg_free_table(&mem->page_sg_table);
 err_free:
+	release_pages(pages, nr_pages);
 	kvfree(pages);
 	return ret;
 }
@@ -130,6 +137,8 @@ void io_unified_close_rxq(struct io_unified_region *r)
 			io_zcrx_scrub(r->ifq);
 		else
 			zcrx_unregister_user(r->ifq, r->ctx);
+		scoped_guard(spinlock_bh, &r->ifq->rq.lock)
+			r->ifq->unified = NULL;
 		io_put_zcrx_ifq(r->ifq);
 	}
 	kvfree(r->app_holds);

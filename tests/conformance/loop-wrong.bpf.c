@@ -54,6 +54,15 @@ int BPF_PROG(sleep_step, struct iou_ctx *ring, struct iou_loop_params *lp)
 	return bpf_io_unified_submit(ring, 8);
 }
 
+/* what only looks like a ring */
+SEC("struct_ops/loop_step")
+int BPF_PROG(forged_step, struct iou_ctx *ring, struct iou_loop_params *lp)
+{
+	struct iou_ctx mine = { };
+
+	return !bpf_io_unified_get_region(&mine, PAGE);
+}
+
 #define LOOP(what) SEC(".struct_ops.link") \
 	struct io_uring_bpf_ops what = { .loop_step = (void *)what##_step }
 
@@ -63,5 +72,6 @@ LOOP(null);
 LOOP(size);
 LOOP(kept);
 LOOP(sleep);
+LOOP(forged);
 
 char LICENSE[] SEC("license") = "GPL";

@@ -13,8 +13,14 @@
 
 struct io_unified_stage;
 
-/* A region, opaque to programs */
-struct io_unified_ctx {};
+/*
+ * A region, opaque to programs.  With a pointer in it the verifier does not take
+ * memory of the program's own for one, as it does where all members are scalar.
+ */
+struct io_unified_ctx {
+	/* private: always NULL */
+	void	*priv;
+};
 
 /**
  * struct io_unified_buf - data on its way, or the NVMe command it left in
@@ -37,6 +43,8 @@ struct io_unified_buf {
 	u32	nr_frags;
 	u32	stream;
 	u32	dev;
+	/* private: always NULL, and there for the verifier, as in io_unified_ctx */
+	void	*priv;
 };
 
 /**
