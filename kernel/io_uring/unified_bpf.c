@@ -19,9 +19,15 @@ static DEFINE_MUTEX(io_unified_bpf_mutex);
 /* What a program may write to */
 static const struct btf_type *io_unified_nvme_type;
 
-static bool io_unified_asked(const struct io_unified_stage *st)
+/*
+ * Is @st to be asked?  1: yes; 0: it has been ejected, and data goes past it; or
+ * -ECANCELED: that it may not, either.
+ */
+static int io_unified_asked(const struct io_unified_stage *st)
 {
-	return likely(!test_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags));
+	if (likely(!test_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags)))
+		return 1;
+	return st->ops->flags & IO_UNIFIED_OPS_REQUIRED ? -ECANCELED : 0;
 }
 
 /*
@@ -40,6 +46,8 @@ void io_unified_eject(struct io_unified_stage *st, u32 kind, s64 code,
 	/* pairs with the test in io_unified_eject_work() */
 	smp_mb__before_atomic();
 	set_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags);
+	if (st->ops->flags & IO_UNIFIED_OPS_REQUIRED)
+		io_unified_streams_fail(st->region, -ECANCELED);
 	schedule_work(&st->region->eject_work);
 }
 
@@ -52,6 +60,12 @@ static void io_unified_bad_answer(struct io_unified_stage *st, const char *func,
 	snprintf(reason, sizeof(reason), "%s() answered %d, which it may not",
 		 func, answer);
 	io_unified_eject(st, IO_UNIFIED_EXIT_ERROR, -EINVAL, reason);
+}
+
+static void io_unified_count_error(struct io_unified_region *r)
+{
+	guard(spinlock_irqsave)(&r->lock);
+	io_unified_stat_add(r, &r->stats.stage_errors, 1);
 }
 
 static __always_inline int __io_unified_run(struct io_unified_region *r,
@@ -69,24 +83,30 @@ static __always_inline int __io_unified_run(struct io_unified_region *r,
 		struct io_unified_stage *st = chain->stages[i];
 		const struct io_unified_ops *ops = st->ops;
 		int (*func)(struct io_unified_ctx *ctx, struct io_unified_buf *buf);
-		int verdict;
+		int verdict, ret;
 
 		func = hook == IO_UNIFIED_HOOK_RX ? ops->rx : ops->tx;
-		if (!func || !io_unified_asked(st))
+		if (!func)
+			continue;
+		ret = io_unified_asked(st);
+		if (unlikely(ret < 0))
+			return ret;
+		if (!ret)
 			continue;
 		verdict = func(io_unified_mangle(r), &x->buf);
 		trace_io_unified_verdict(r->ctx, ops->name, &x->buf, verdict);
 		if (verdict == IO_UNIFIED_NEXT)
 			continue;
-		if (unlikely(verdict < IO_UNIFIED_NEXT || verdict > IO_UNIFIED_SEND))
-			io_unified_bad_answer(st, hook == IO_UNIFIED_HOOK_RX ?
-					      "rx" : "tx", verdict);
-		return verdict;
+		if (likely(verdict > IO_UNIFIED_NEXT && verdict <= IO_UNIFIED_SEND))
+			return verdict;
+		io_unified_bad_answer(st, hook == IO_UNIFIED_HOOK_RX ? "rx" : "tx",
+				      verdict);
+		return -EINVAL;
 	}
 	return IO_UNIFIED_NEXT;
 }
 
-/* Ask the stages about @x */
+/* Ask the stages about @x: enum io_unified_verdict, or -errno: it ends here */
 int io_unified_run(struct io_unified_region *r, struct io_unified_xfer *x,
 		   enum io_unified_hook hook)
 {
@@ -108,11 +128,15 @@ int io_unified_run_submit(struct io_unified_region *r, struct io_unified_xfer *x
 	for (i = 0; chain && i < chain->nr && !ret; i++) {
 		struct io_unified_stage *st = chain->stages[i];
 
-		if (!st->ops->submit || !io_unified_asked(st))
+		if (!st->ops->submit)
+			continue;
+		ret = io_unified_asked(st);
+		if (ret <= 0)
 			continue;
 		ret = st->ops->submit(io_unified_mangle(r), &x->buf, cmd);
 		if (unlikely(ret > 0 || ret < -MAX_ERRNO)) {
 			io_unified_bad_answer(st, "submit", ret);
+			io_unified_count_error(r);
 			ret = -EINVAL;
 		}
 	}
@@ -146,11 +170,12 @@ int io_unified_run_complete(struct io_unified_region *r,
 	for (i = 0; chain && i < chain->nr && verdict == IO_UNIFIED_DONE; i++) {
 		struct io_unified_stage *st = chain->stages[i];
 
-		if (!st->ops->complete || !io_unified_asked(st))
+		if (!st->ops->complete || io_unified_asked(st) <= 0)
 			continue;
 		verdict = st->ops->complete(io_unified_mangle(r), &x->buf, status);
 		if (unlikely(verdict < IO_UNIFIED_DONE || verdict > IO_UNIFIED_SKIP)) {
 			io_unified_bad_answer(st, "complete", verdict);
+			io_unified_count_error(r);
 			verdict = IO_UNIFIED_DONE;
 		}
 	}

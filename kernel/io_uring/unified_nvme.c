@@ -460,10 +460,10 @@ static void io_unified_done(struct io_unified_cmd *cmd, int status, u64 result)
 
 	x->status = status;
 	x->result = result;
-	/* or a program that always retries would keep the ring for ever */
+	/* while the ring goes away, nobody keeps it by retries */
 	if (x->bpf && io_unified_is_rw(x) && !percpu_ref_is_dying(&r->ctx->refs))
 		verdict = io_unified_run_complete(r, x, status);
-	if (verdict == IO_UNIFIED_RETRY) {
+	if (verdict == IO_UNIFIED_RETRY && x->attempt < IO_UNIFIED_MAX_RETRIES) {
 		x->attempt++;
 		io_unified_again(x, false);
 		return;

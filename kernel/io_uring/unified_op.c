@@ -315,7 +315,7 @@ static int io_unified_ask(struct io_kiocb *req, struct io_unified_xfer *x)
 	}
 	guard(spinlock_irq)(&x->region->lock);
 	io_unified_stat_add(x->region, &x->region->stats.stage_errors, 1);
-	return -EINVAL;
+	return verdict < 0 ? verdict : -EINVAL;
 }
 
 /* Send @x's command; the request is run again when it has ended */

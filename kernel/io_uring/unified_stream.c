@@ -142,6 +142,9 @@ static int io_unified_give(struct io_unified_stream *s,
 static int io_unified_obey(struct io_unified_stream *s,
 			   struct io_unified_xfer *rec, int verdict)
 {
+	/* an ejected stage that nothing goes past has ended the stream? */
+	if (unlikely(READ_ONCE(s->error)))
+		return s->error;
 	if (verdict == IO_UNIFIED_NEXT)
 		verdict = s->dev ? IO_UNIFIED_WRITE : IO_UNIFIED_PASS;
 	if (verdict == IO_UNIFIED_WRITE && s->dev) {
@@ -449,7 +452,7 @@ void io_unified_kick(struct io_unified_region *r)
 	}
 }
 
-/* Every stream ends here */
+/* Every stream ends here; any context */
 void io_unified_streams_fail(struct io_unified_region *r, int err)
 {
 	struct io_unified_stream *s;

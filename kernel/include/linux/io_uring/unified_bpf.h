@@ -73,6 +73,8 @@ struct io_unified_nvme {
 };
 
 #define IO_UNIFIED_MAX_DELAY	10000
+/* What ->complete() can ask for a command: then it ends as IO_UNIFIED_DONE */
+#define IO_UNIFIED_MAX_RETRIES	128
 
 /* Why a stage is not asked any more */
 enum io_unified_exit_kind {
