@@ -420,6 +420,7 @@ void io_unified_frags_move(struct io_unified_region *r,
 void io_unified_frags_split(struct io_unified_region *r,
 			    struct io_unified_frags *to,
 			    struct io_unified_frags *from, u32 keep);
+void io_unified_unpad(struct io_unified_xfer *x);
 bool io_unified_misfit(const struct io_unified_dev *dev,
 		       const struct io_unified_frags *frags);
 int io_unified_compact(struct io_unified_xfer *x, u32 pad);

@@ -267,6 +267,20 @@ void io_unified_frags_split(struct io_unified_region *r,
 	io_unified_frags_move(r, to, from, i);
 }
 
+/* Without what only completes its last block, which is in the last piece */
+void io_unified_unpad(struct io_unified_xfer *x)
+{
+	struct io_unified_frags *frags = &x->frags;
+	struct bio_vec *last = &frags->bv[frags->nr - 1];
+
+	frags->len -= x->pad;
+	last->bv_len -= x->pad;
+	x->pad = 0;
+	/* the zero page, which nobody holds */
+	if (!last->bv_len)
+		frags->nr--;
+}
+
 static bool io_unified_odd_piece(const struct io_unified_dev *dev,
 				 const struct io_unified_frags *frags, u32 i)
 {

@@ -131,7 +131,8 @@ static int io_unified_ready(struct io_unified_stream *s,
 	int ret;
 
 	/* where a stage decides where it goes, it may have more room, or less */
-	if (x->frags.len >> dev->lba_shift > room && !io_unified_routes(s->region)) {
+	if (x->frags.len >> dev->lba_shift > room &&
+	    !(s->bpf && io_unified_routes(s->region))) {
 		ret = io_unified_cut_end(s, x, room);
 		if (ret)
 			return ret;

@@ -128,6 +128,7 @@ int io_unified_to_sock(struct io_unified_xfer *x, u32 nr)
 	us = r->socks[array_index_nospec(nr, IO_UNIFIED_MAX_SOCKS)];
 	if (!us)
 		return -ENOTCONN;
+	io_unified_unpad(x);
 	x->stream = NULL;
 	x->to_sock = true;
 	r->nr_to_sock++;
