@@ -169,6 +169,8 @@ static void io_unified_free_region(struct io_unified_region *r)
 	cancel_work_sync(&r->eject_work);
 	io_unified_close_rxq(r);
 	io_unified_close_socks(r);
+	/* who queued it for the last command may be about to */
+	synchronize_rcu();
 	cancel_work_sync(&r->work);
 	io_unified_close_devs(r);
 	io_free_region(r->ctx->user, &r->mr);
@@ -692,6 +694,7 @@ void io_unified_terminate(struct io_ring_ctx *ctx)
 	io_unified_stop_poller(r);
 	io_unified_terminate_rxq(r);
 	io_unified_close_socks(r);
+	r->leaving = true;
 	io_unified_forget_sends(r);
 }
 

@@ -185,6 +185,7 @@ struct io_unified_region {
 	atomic_t			nr_held;
 
 	/* under ->uring_lock */
+	bool				leaving; /* NIC and sockets have gone */
 	u32				sq_head;
 	/* pieces that the application has, in each buffer; under both locks */
 	u32				*app_holds;

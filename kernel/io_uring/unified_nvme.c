@@ -594,6 +594,8 @@ void io_unified_stage(struct io_unified_xfer *x)
 {
 	struct io_unified_region *r = x->region;
 
+	/* once it is on the list, the region may go with it */
+	guard(rcu)();
 	llist_add(&x->staged, &r->staged);
 	queue_work(system_highpri_wq, &r->work);
 }

@@ -134,7 +134,7 @@ bool io_unified_send_detach(struct io_unified_xfer *x)
 	/* whoever has the last reference frees it */
 	if (refcount_dec_and_test(&ubuf->uarg.refcnt))
 		io_unified_sent(ubuf);
-	else if (percpu_ref_is_dying(&r->ctx->refs))
+	else if (r->leaving)
 		io_unified_forget_sends(r);
 	return true;
 }
@@ -184,7 +184,11 @@ bool io_unified_send_finish(struct io_unified_xfer *x)
 	x->sending = false;
 	if (!refcount_dec_and_test(&ubuf->uarg.refcnt))
 		return false;
-	/* it has */
+	/* it has, unless the region did not wait for that */
+	if (!xchg(&ubuf->x, NULL)) {
+		kfree(ubuf);
+		return false;
+	}
 	scoped_guard(spinlock_irq, &x->region->lock) {
 		list_del(&x->list);
 		x->ubuf = NULL;
@@ -205,6 +209,7 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 		    unsigned int issue_flags)
 {
 	struct socket *sock = sock_from_file(req->file);
+	u32 before = *done;
 	int ret;
 
 	if (!x->sending) {
@@ -215,6 +220,10 @@ int io_unified_send(struct io_kiocb *req, struct io_unified_xfer *x, u32 *done,
 
 	while ((ret = io_unified_sendmsg(x, sock, done))) {
 		if (ret == -EAGAIN) {
+			/* it gets on: that is none of the retries poll counts */
+			if (*done > before && req->flags & REQ_F_POLLED)
+				req->apoll->poll.retries++;
+			before = *done;
 			ret = io_unified_send_wait(req, issue_flags);
 			if (!ret)
 				continue;
