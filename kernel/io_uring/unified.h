@@ -165,6 +165,7 @@ struct io_unified_region {
 	u32				buf_shift;
 	u32				nr_bufs;	/* of the NIC */
 	u32				high, low;	/* marks for nr_held */
+	u32				limit;		/* where nothing comes back */
 	const struct cred		*creds;
 	struct pid			*pid;	/* of the registrant */
 
@@ -258,6 +259,7 @@ struct io_unified_stream {
 	/* under region->lock */
 	u32			nr_inflight;
 	bool			stalled;	/* waits for memory */
+	u32			need;		/* or for so many transfers */
 	bool			draining;	/* waits for its commands */
 
 	/* of the stages */
@@ -408,6 +410,7 @@ static inline void io_unified_frag_push(struct io_unified_frags *frags,
 void io_unified_unhold(struct io_unified_region *r, u32 buf);
 unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp,
 			       netmem_ref *netmems, unsigned int nr);
+bool io_unified_reclaim(struct io_unified_region *r);
 void io_unified_release(struct io_unified_region *r,
 			struct io_unified_frags *frags);
 void io_unified_frag_hold(struct io_unified_region *r,

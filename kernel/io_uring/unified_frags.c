@@ -92,6 +92,28 @@ unsigned int io_unified_refill(struct io_unified_region *r, struct page_pool *pp
 	return got;
 }
 
+/*
+ * Give back what waits for a NIC that has nothing to receive.  zcrx makes its
+ * copies in buffers that are not the NIC's.
+ *
+ * Return: there was something.
+ */
+bool io_unified_reclaim(struct io_unified_region *r)
+{
+	u32 bufs[PP_ALLOC_CACHE_REFILL];
+	bool got = false;
+	u32 i, n;
+
+	guard(spinlock_bh)(&r->ifq->rq.lock);
+	while ((n = io_unified_pop_refill(r, bufs, ARRAY_SIZE(bufs)))) {
+		/* of no page pool: all of it goes back to where it came from */
+		for (i = 0; i < n; i++)
+			io_unified_put_buf(r, bufs[i], ERR_PTR(-ENOENT));
+		got = true;
+	}
+	return got;
+}
+
 /* The last of the buffers that piece @i has bytes in; @i is in the data area */
 static u32 io_unified_frag_last(const struct io_unified_region *r,
 				const struct io_unified_frags *frags, u32 i)

@@ -198,8 +198,8 @@ static int io_unified_start_stream(struct io_kiocb *req,
 	struct io_unified_stream *s;
 
 	s = io_unified_stream_alloc(r, sock_from_file(req->file)->sk);
-	if (!s)
-		return -ENOMEM;
+	if (IS_ERR(s))
+		return PTR_ERR(s);
 	s->dev = ureq->mask & IORING_UNIFIED_OP_NVME ? &r->devs[ureq->dev] : NULL;
 	s->user_data = req->cqe.user_data;
 	s->lba = ureq->lba;

@@ -194,13 +194,22 @@ static void io_unified_record(struct io_unified_stream *s)
 }
 
 /*
- * Memory for one more piece, and @need transfers.  Others take transfers under
- * ->uring_lock, too, and stages leave that many: there can only be more.
+ * Memory for one more piece, of @max, and @need transfers.  Others take
+ * transfers under ->uring_lock, too, and stages leave that many: there can only
+ * be more.
  */
-static bool io_unified_rx_room(struct io_unified_region *r, u32 need)
+static bool io_unified_rx_room(struct io_unified_region *r, u32 max, u32 need)
 {
-	return atomic_read(&r->nr_held) < r->high &&
-	       READ_ONCE(r->nr_free) >= need;
+	return atomic_read(&r->nr_held) < max && READ_ONCE(r->nr_free) >= need;
+}
+
+/* Is there something to come that brings memory back? */
+static bool io_unified_waits(struct io_unified_region *r)
+{
+	lockdep_assert_held(&r->lock);
+
+	return r->nr_inflight || r->nr_app_holds || r->nr_to_sock ||
+	       !list_empty(&r->sends) || !list_empty(&r->overflow);
 }
 
 /* There is none, unless it is what has been dropped: reception waits for it */
@@ -210,10 +219,13 @@ static bool io_unified_rx_stall(struct io_unified_stream *s, u32 need)
 
 	guard(spinlock_irqsave)(&r->lock);
 	io_unified_free_dropped(s);
-	if (io_unified_rx_room(r, need))
+	if (io_unified_rx_room(r, r->high, need))
+		return false;
+	/* what is held are the beginnings of records: with more they go on */
+	if (!io_unified_waits(r) && io_unified_rx_room(r, r->limit, need))
 		return false;
 	s->refused = true;
-	s->stalled = true;
+	s->need = READ_ONCE(r->nr_free) < need ? need : 0;
 	io_unified_stat_add(r, &r->stats.rx_stalls, 1);
 	return true;
 }
@@ -228,7 +240,8 @@ static bool io_unified_rx_begin(struct io_unified_stream *s, u32 buf, u32 len,
 		return false;
 	/* each record of it may become a transfer of its own */
 	need += len / s->max_rec;
-	if (unlikely(!io_unified_rx_room(r, need)) && io_unified_rx_stall(s, need))
+	if (unlikely(!io_unified_rx_room(r, r->high, need)) &&
+	    io_unified_rx_stall(s, need))
 		return false;
 	if (s->held_buf != IO_UNIFIED_BUF_NONE) {
 		guard(spinlock_irqsave)(&r->lock);
@@ -320,11 +333,12 @@ struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 	struct io_unified_stream *s = kzalloc_obj(*s, GFP_KERNEL_ACCOUNT);
 
 	if (!s)
-		return NULL;
-	s->rec = io_unified_get_xfer(r);
+		return ERR_PTR(-ENOMEM);
+	/* more streams than can receive at all would only wait for each other */
+	s->rec = io_unified_get_spare(r);
 	if (!s->rec) {
 		kfree(s);
-		return NULL;
+		return ERR_PTR(-ENOBUFS);
 	}
 	s->region = r;
 	s->sk = sk;
@@ -342,9 +356,14 @@ struct io_unified_stream *io_unified_stream_alloc(struct io_unified_region *r,
 /* zcrx is not looking any more */
 static void io_unified_rx_end(struct io_unified_stream *s)
 {
+	bool freed;
+
 	guard(spinlock_irqsave)(&s->region->lock);
+	freed = s->dropped_recs || s->held_buf != IO_UNIFIED_BUF_NONE;
 	io_unified_set_current(s, IO_UNIFIED_BUF_NONE);
 	io_unified_free_dropped(s);
+	if (freed)
+		io_unified_kick(s->region);
 }
 
 /* Send what has been gathered; at the end of the stream, all of it */
@@ -406,6 +425,7 @@ void io_unified_stream_free(struct io_unified_stream *s)
 		list_del(&s->list);
 		s->sk = NULL;
 		last = !s->nr_inflight;
+		io_unified_kick(r);
 	}
 	if (last)
 		kfree(s);
@@ -422,20 +442,7 @@ static void io_unified_wake(struct sock *sk)
 		wake_up_interruptible_poll(&wq->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-/* Is there something to come that brings memory back? */
-static bool io_unified_waits(struct io_unified_region *r)
-{
-	lockdep_assert_held(&r->lock);
-
-	return r->nr_inflight || r->nr_app_holds || r->nr_to_sock ||
-	       !list_empty(&r->overflow);
-}
-
-/*
- * Memory came back, or a stream's last command: who waited for that?  Two wake
- * ups may be taken for one, and then only what poll tells of the socket counts.
- * There is data or an end of it in both cases.
- */
+/* Memory came back, or a stream's last command: who waited for that? */
 void io_unified_kick(struct io_unified_region *r)
 {
 	bool low = atomic_read(&r->nr_held) <= r->low || !io_unified_waits(r);
@@ -444,7 +451,9 @@ void io_unified_kick(struct io_unified_region *r)
 	lockdep_assert_held(&r->lock);
 
 	list_for_each_entry(s, &r->streams, list) {
-		if (!(s->stalled && low) && !(s->draining && !s->nr_inflight))
+		bool room = low || (s->need && r->nr_free >= s->need);
+
+		if (!(s->stalled && room) && !(s->draining && !s->nr_inflight))
 			continue;
 		s->stalled = false;
 		s->draining = false;
@@ -581,13 +590,26 @@ static int io_unified_drain_stream(struct io_kiocb *req,
 	return IOU_COMPLETE;
 }
 
-/* The region is full, or there was nothing to copy into */
-static int io_unified_stall(struct io_unified_stream *s)
+/*
+ * The region is full, or zcrx found no buffer to @copy into: wait for what brings
+ * memory back.  Nothing will when the beginnings of other streams' records hold
+ * all of it, or the NIC does.
+ */
+static int io_unified_stall(struct io_unified_stream *s, bool copy)
 {
-	guard(spinlock_irq)(&s->region->lock);
-	/* or nobody would wake it */
-	s->stalled = io_unified_waits(s->region);
-	return s->stalled ? IOU_RETRY : IOU_REQUEUE;
+	struct io_unified_region *r = s->region;
+
+	if (copy && io_unified_reclaim(r))
+		return IOU_REQUEUE;
+	scoped_guard(spinlock_irq, &r->lock) {
+		s->stalled = io_unified_waits(r);
+		if (s->stalled)
+			return IOU_RETRY;
+	}
+	/* it has come back meanwhile? */
+	if (copy ? io_unified_reclaim(r) : io_unified_rx_room(r, r->limit, s->need))
+		return IOU_REQUEUE;
+	return -ENOBUFS;
 }
 
 int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
@@ -606,8 +628,8 @@ int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
 	if (s->eof || READ_ONCE(s->error))
 		return io_unified_drain_stream(req, s);
 	if (s->refused || ret == -ENOMEM)
-		return io_unified_stall(s);
-	if (ret == IOU_REQUEUE || ret == -EAGAIN)
+		ret = io_unified_stall(s, !s->refused);
+	if (ret == IOU_REQUEUE || ret == IOU_RETRY)
 		return ret;
 	if (ret < 0) {
 		WRITE_ONCE(s->error, ret);

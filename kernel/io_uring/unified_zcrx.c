@@ -69,6 +69,7 @@ static int io_unified_alloc_bufs(struct io_unified_region *r)
 		return -EINVAL;
 	r->high = r->nr_bufs / 2;
 	r->low = r->high / 2;
+	r->limit = r->high + r->low;
 	r->holds = kvzalloc_objs(*r->holds, r->nr_bufs, GFP_KERNEL_ACCOUNT);
 	r->refill_mask = roundup_pow_of_two(r->nr_bufs) - 1;
 	r->refill = kvzalloc_objs(*r->refill, r->refill_mask + 1,
