@@ -314,7 +314,7 @@ static void receive_slowly(int sock, void *arg)
 
 static void test_slow_peer(void)
 {
-	struct sink sink = { .len = 32 << 10 };
+	struct sink sink = { .len = OWN_MEM };
 	struct setup s;
 	struct peer p;
 	int small = 1;

@@ -43,6 +43,8 @@ bool request_args(char **argv)
 	return true;
 }
 
+size_t nic_mem = NIC_MEM;
+
 int try_region(struct setup *s, bool nvme, bool nic)
 {
 	struct io_uring_unified_region_reg reg = {
@@ -54,7 +56,7 @@ int try_region(struct setup *s, bool nvme, bool nic)
 	int ret;
 
 	if (nic) {
-		reg.region_size += NIC_MEM;
+		reg.region_size += nic_mem;
 		reg.net_ifindex = if_nametoindex(ifname);
 		reg.net_rxq = queue;
 		reg.user_bufs = OWN_MEM / 4096;
@@ -76,7 +78,7 @@ int try_region(struct setup *s, bool nvme, bool nic)
 	s->r.cqes = (void *)(s->r.base + reg.offsets.cq_entries);
 	s->r.data = s->r.base + reg.offsets.data;
 	s->r.data_size = s->ctrl->data_size;
-	s->own_off = nic ? NIC_MEM : 0;
+	s->own_off = nic ? nic_mem : 0;
 	s->own = s->r.data + s->own_off;
 	return 0;
 }

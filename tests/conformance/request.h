@@ -47,6 +47,9 @@ struct setup {
 	struct bpf_link		*link;
 };
 
+/* Of the regions that follow: NIC_MEM unless changed */
+extern size_t nic_mem;
+
 /* On a ring and with a device that are there: 0 or -errno */
 int try_region(struct setup *s, bool nvme, bool nic);
 void set_up(struct setup *s, unsigned int flags, bool nvme, bool nic);

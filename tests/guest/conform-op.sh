@@ -16,6 +16,7 @@ tap op "$good" "$stage" "${net[@]}"
 tap op-errors "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 4096 "${net[@]}"
 tap op-rings "$good" "$stage" "$(block "$(node sluice1 1)")" 2048 "${net[@]}"
 tap op-streams "$good" "$stage" "${net[@]}"
+tap op-limits "$good" "$stage" "${net[@]}"
 tap op-route "$good" "$stage" "${net[@]}"
 echo 5 >/proc/sys/vm/nr_hugepages
 # a sender that is slow for lack of CPU is not to send in small pieces for that
