@@ -318,8 +318,7 @@ static int summary(struct record *rec)
 		return error("%s is full: %llu bytes received were not written",
 			     rec->opt.nvme.items[0], s.failed.bytes);
 	if (rec->result)
-		return error("the stream ended early: %s; %llu bytes received were not written",
-			     strerror(-rec->result), s.failed.bytes);
+		return stream_ended_early(rec->result, s.failed.bytes);
 	if (s.failed.bytes)
 		return error("%llu bytes received were not written: %llu NVMe commands failed; the kernel log ('dmesg') says why",
 			     s.failed.bytes, s.nvme_errors);

@@ -96,6 +96,13 @@ void stream_close(struct stream *s)
 		close(s->listen_fd);
 }
 
+int stream_ended_early(int result, unsigned long long lost)
+{
+	return error("the stream ended early: %s; %llu bytes received were not written%s",
+		     strerror(-result), lost, result == -ENOBUFS ?
+		     "; the beginnings of other streams' records have the region's memory, give a larger --region-size" : "");
+}
+
 long long stream_elapsed_ns(const struct stream *s)
 {
 	return s->fd < 0 ? 0 : elapsed_ns(&s->start);

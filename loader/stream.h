@@ -59,6 +59,9 @@ int stream_listen(struct stream *stream);
 int stream_accept(struct stream *stream, int signal_fd);
 void stream_close(struct stream *stream);
 
+/* What ended it, -errno, but for its end: -1 after the message */
+int stream_ended_early(int result, unsigned long long lost);
+
 /* Since the connection, 0 without one */
 long long stream_elapsed_ns(const struct stream *stream);
 

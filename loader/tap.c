@@ -460,8 +460,7 @@ static int check_result(const struct tap *tap, const struct io_unified_stats *s)
 		return error("%s: %s; %llu bytes received were not written",
 			     output_name(tap), strerror(-tap->write_error), lost);
 	if (tap->result)
-		return error("the stream ended early: %s; %llu bytes received were not written",
-			     strerror(-tap->result), lost);
+		return stream_ended_early(tap->result, lost);
 	if (s->passed.bytes != tap->written)
 		return error("%llu bytes were passed to %s, but %llu written; please report it with the summary",
 			     s->passed.bytes, output_name(tap), tap->written);

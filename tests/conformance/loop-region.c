@@ -183,7 +183,7 @@ static void test_wrong(const char *path)
 		{ "kept", "invalid mem access 'scalar'", "a region of the last time" },
 		{ "sleep", "program must be sleepable",
 		  "bpf_io_unified_submit() of a program that may not sleep" },
-		{ "forged", "is fp expected pointer to STRUCT iou_ctx",
+		{ "forged", "is fp expected STRUCT iou_ctx",
 		  "memory of the program's own for the ring" },
 	};
 	libbpf_print_fn_t old = libbpf_set_print(keep_log);
