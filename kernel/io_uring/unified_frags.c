@@ -52,6 +52,8 @@ static bool io_unified_put_buf(struct io_unified_region *r, u32 buf,
 	struct io_zcrx_area *area = r->ifq->areas[0];
 	int refs = atomic_read(&area->user_refs[buf]);
 
+	/* pairs with the barrier in io_unified_rx() */
+	smp_rmb();
 	/* more of its payload came meanwhile: it will be back */
 	if (!refs || atomic_read(&r->holds[buf]))
 		return false;

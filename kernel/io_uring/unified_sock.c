@@ -64,9 +64,9 @@ static int io_unified_sock_send(struct io_unified_sock *us)
 
 	if (!ret && !us->cur->sending)
 		ret = io_unified_send_begin(us->cur, sock->sk);
-	if (ret)
-		return ret;
-	ret = io_unified_sendmsg(us->cur, sock, &us->done);
+	if (!ret)
+		ret = io_unified_sendmsg(us->cur, sock, &us->done);
+	/* or the peer would get what follows without it */
 	if (ret != -EAGAIN)
 		us->error = ret;
 	return ret;

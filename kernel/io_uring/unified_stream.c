@@ -320,6 +320,8 @@ bool io_unified_rx(struct io_kiocb *req, struct net_iov *niov, u64 off, u32 len)
 	}
 	if (unlikely(len))
 		io_unified_lose(s, len);
+	/* who sees zcrx's reference, which comes next, sees the holds, too */
+	smp_wmb();
 	return true;
 }
 
