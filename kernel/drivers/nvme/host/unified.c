@@ -187,8 +187,8 @@ static u64 nvme_unified_needs(const struct nvme_uring_cmd *cmd)
 	case nvme_cmd_dsm:
 		return ((cmd->cdw10 & 0xff) + 1) * sizeof(struct nvme_dsm_range);
 	case NVME_UNIFIED_COPY:
-		/* all formats but two have room for 64 bits of a guard */
-		return nr * (fmt == 0 || fmt == 2 ? 32 : 40);
+		/* two formats have room for 64 bits of a guard */
+		return nr * (fmt == 1 || fmt == 3 ? 40 : 32);
 	case nvme_cmd_resv_register:
 	case nvme_cmd_resv_acquire:
 		return 16;
