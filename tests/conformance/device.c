@@ -265,6 +265,32 @@ bool run_if_any(const struct device *d, struct region *r,
 	return false;
 }
 
+void run_any(struct region *r, const struct io_unified_sqe *sqe, const char *text)
+{
+	struct io_unified_cqe cqe = region_run(r, sqe);
+
+	if (!ok(!(cqe.status & IO_UNIFIED_STATUS_HOST), "%s: the device answers", text))
+		note("result %d (%s)", cqe.result, strerror(-cqe.result));
+}
+
+void run_need(struct region *r, struct io_unified_sqe sqe, const struct need *need)
+{
+	/* DMA is by 4 bytes */
+	unsigned int room = (need->bytes + 3) & ~3u;
+
+	sqe.nvme_cmd.opcode = need->opcode;
+	sqe.nvme_cmd.cdw10 = need->cdw10;
+	sqe.nvme_cmd.cdw11 = need->cdw11;
+	sqe.nvme_cmd.cdw12 = need->cdw12;
+	sqe.nvme_cmd.cdw13 = need->cdw13;
+	/* what no device takes for parameters */
+	memset(r->data + sqe.buf_offset, 0xff, room);
+	sqe.nvme_cmd.data_len = room - 4;
+	run(r, &sqe, -EINVAL, "%s with too little memory for it: -EINVAL", need->name);
+	sqe.nvme_cmd.data_len = room;
+	run_any(r, &sqe, need->name);
+}
+
 static uint8_t pattern_byte(size_t i, unsigned int seed)
 {
 	return (i * 31 + i / 512 * 7 + i / 65536 * 13 + seed * 101) ^ seed >> 3;

@@ -21,8 +21,10 @@ enum {
 	NVME_RESV_REGISTER	= 0x0d,
 	NVME_RESV_REPORT	= 0x0e,
 	NVME_RESV_ACQUIRE	= 0x11,
+	NVME_IO_MGMT_RECEIVE	= 0x12,
 	NVME_RESV_RELEASE	= 0x15,
 	NVME_COPY		= 0x19,
+	NVME_IO_MGMT_SEND	= 0x1d,
 	NVME_ZONE_SEND		= 0x79,
 	NVME_ZONE_RECEIVE	= 0x7a,
 	NVME_ZONE_APPEND	= 0x7d,
@@ -32,8 +34,14 @@ enum {
 	NVME_SET_FEATURES	= 0x09,
 	NVME_GET_FEATURES	= 0x0a,
 	NVME_NS_MANAGEMENT	= 0x0d,
+	NVME_FW_DOWNLOAD	= 0x11,
 	NVME_NS_ATTACHMENT	= 0x15,
+	NVME_DIRECTIVE_SEND	= 0x19,
+	NVME_DIRECTIVE_RECEIVE	= 0x1a,
 	NVME_FORMAT		= 0x80,
+	NVME_SECURITY_SEND	= 0x81,
+	NVME_SECURITY_RECEIVE	= 0x82,
+	NVME_LBA_STATUS		= 0x86,
 };
 
 /* Status code type and status code, as in the NVMe specifications */
@@ -109,6 +117,23 @@ struct io_unified_cqe run(struct region *r, const struct io_unified_sqe *sqe,
 /* The same for a command that not all devices have: whether this one has it */
 bool run_if_any(const struct device *d, struct region *r,
 		const struct io_unified_sqe *sqe, int want, const char *text);
+
+/* A command, and how much memory it tells the device to use */
+struct need {
+	const char	*name;
+	unsigned int	bytes;
+	unsigned int	opcode;
+	uint32_t	nsid;		/* of an admin command */
+	uint32_t	cdw10, cdw11, cdw12, cdw13;
+};
+
+/*
+ * With 4 bytes less than that it does not get to the device, with all of them it
+ * does.  What the device then says is its own matter: most has it refuse them.
+ */
+void run_need(struct region *r, struct io_unified_sqe sqe, const struct need *need);
+/* It gets to the device, whatever that says */
+void run_any(struct region *r, const struct io_unified_sqe *sqe, const char *text);
 
 /* Bytes that differ with seed and place; zero: are all zero? */
 void pattern(void *buf, size_t len, unsigned int seed);

@@ -21,6 +21,7 @@
 #define DATA_SIZE	(256u << 10)
 #define HALF		(DATA_SIZE / 2)
 #define APPEAR_MS	30000
+#define NO_NSID		0xfffffff0u
 
 enum { ATTACH = 0, DETACH = 1 };
 
@@ -127,6 +128,54 @@ static void test_refused(void)
 		bail_out("cannot register: %s", strerror(-ret));
 }
 
+/* By the other fields of the command, most of which the device refuses */
+static void test_needs(void)
+{
+	enum { LBA_RANGE = 0x03, POWER_STATES = 0x0c, HOST_MEMORY = 0x0d,
+	       TIMESTAMP = 0x0e, HOST_BEHAVIOR = 0x16, HOST_ID = 0x81 };
+	const struct need needs[] = {
+		{ "Identify", 4096, NVME_IDENTIFY, .cdw10 = 1 },
+		{ "Get Log Page of 128 dwords", 512, NVME_GET_LOG, ~0u,
+		  .cdw10 = 127 << 16 | 2 },
+		{ "Get Log Page of 32769 dwords", 131076, NVME_GET_LOG, ~0u,
+		  .cdw10 = 32768u << 16 | 2 },
+		{ "Get Features: LBA Range Type", 4096, NVME_GET_FEATURES, dev.nsid,
+		  .cdw10 = LBA_RANGE },
+		{ "Get Features: Autonomous Power State Transition", 256,
+		  NVME_GET_FEATURES, .cdw10 = POWER_STATES },
+		{ "Get Features: Host Memory Buffer", 4096, NVME_GET_FEATURES,
+		  .cdw10 = HOST_MEMORY },
+		{ "Get Features: Timestamp", 8, NVME_GET_FEATURES, .cdw10 = TIMESTAMP },
+		{ "Get Features: Host Behavior Support", 512, NVME_GET_FEATURES,
+		  .cdw10 = HOST_BEHAVIOR },
+		{ "Get Features: Host Identifier", 16, NVME_GET_FEATURES,
+		  .cdw10 = HOST_ID, .cdw11 = 1 },
+		{ "Set Features: Timestamp", 8, NVME_SET_FEATURES, .cdw10 = TIMESTAMP },
+		{ "Set Features: LBA Range Type", 4096, NVME_SET_FEATURES, NO_NSID,
+		  .cdw10 = LBA_RANGE },
+		{ "Namespace Management: create", 4096, NVME_NS_MANAGEMENT },
+		{ "Namespace Attachment", 4096, NVME_NS_ATTACHMENT, NO_NSID, .cdw10 = 0xf },
+		{ "Firmware Image Download of 16 dwords", 64, NVME_FW_DOWNLOAD,
+		  .cdw10 = 15, .cdw11 = ~0u },
+		{ "Directive Send of 16 dwords", 64, NVME_DIRECTIVE_SEND, dev.nsid,
+		  .cdw10 = 15, .cdw11 = 0xff00 },
+		{ "Directive Receive of 16 dwords", 64, NVME_DIRECTIVE_RECEIVE, dev.nsid,
+		  .cdw10 = 15, .cdw11 = 0xff00 },
+		{ "Security Send of 64 bytes", 64, NVME_SECURITY_SEND,
+		  .cdw10 = 0xffu << 24, .cdw11 = 64 },
+		{ "Security Receive of 64 bytes", 64, NVME_SECURITY_RECEIVE,
+		  .cdw10 = 0xffu << 24, .cdw11 = 64 },
+		{ "Get LBA Status of 16 dwords", 64, NVME_LBA_STATUS, dev.nsid,
+		  .cdw12 = 15 },
+	};
+	struct io_unified_sqe sqe = cmd_log(2, 4096);
+
+	for (unsigned int i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		run_need(&reg, cmd_admin(needs[i].opcode, needs[i].nsid, 0, 0), &needs[i]);
+	sqe.nvme_cmd.cdw11 = 1;		/* dwords, the upper half */
+	run(&reg, &sqe, -EINVAL, "Get Log Page of 65536 dwords more than there is memory for: -EINVAL");
+}
+
 static bool block_filled(const struct device *d, unsigned int seed)
 {
 	pattern(back, sizeof(back), seed);
@@ -154,7 +203,7 @@ static void test_features_and_format(const struct device *other)
 	cqe = region_run(&reg, &get);
 	ok(!cqe.status && cqe.result & 1, "it is");
 
-	sqe = cmd_identify(0, 0xfffffff0);
+	sqe = cmd_identify(0, NO_NSID);
 	run(&reg, &sqe, SC_INVALID_NS, "Identify of a namespace that there is not: Invalid Namespace");
 
 	ok(block_filled(other, 2), "the other namespace has data");
@@ -322,7 +371,7 @@ static void test_attachment(uint32_t other, uint32_t detached)
 	ok(namespace_becomes(other, true), "its nodes come back");
 	sqe = cmd_attach(other, ATTACH);
 	run(&reg, &sqe, SC_NS_ATTACHED, "attach it again: Namespace Already Attached");
-	sqe = cmd_attach(0xfffffff0, ATTACH);
+	sqe = cmd_attach(NO_NSID, ATTACH);
 	run(&reg, &sqe, SC_INVALID_NS, "attach one that there is not: Invalid Namespace");
 
 	sqe = cmd_attach(detached, ATTACH);
@@ -383,6 +432,7 @@ int main(int argc, char **argv)
 		bail_out("cannot register %s: %s", argv[1], strerror(-ret));
 	test_commands();
 	test_refused();
+	test_needs();
 	test_management();
 	if (argc == 5) {
 		struct device other;

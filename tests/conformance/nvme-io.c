@@ -222,6 +222,37 @@ static void test_statuses(void)
 	run(&reg, &sqe, -EINVAL, "Dataset Management of more ranges than given: EINVAL");
 }
 
+/* By the other fields of the command, which name nothing that the device has */
+static void test_needs(void)
+{
+	static const struct need needs[] = {
+		{ "Dataset Management of two ranges", 2 * 16, NVME_DSM, .cdw10 = 1 },
+		{ "Copy of two ranges, format 0", 2 * 32, NVME_COPY,
+		  .cdw10 = ~0u, .cdw11 = ~0u, .cdw12 = 1 },
+		{ "Copy of two ranges, format 1", 2 * 40, NVME_COPY,
+		  .cdw10 = ~0u, .cdw11 = ~0u, .cdw12 = 1 << 8 | 1 },
+		{ "Copy of two ranges, format 2", 2 * 32, NVME_COPY,
+		  .cdw10 = ~0u, .cdw11 = ~0u, .cdw12 = 2 << 8 | 1 },
+		{ "Copy of two ranges, format 3", 2 * 40, NVME_COPY,
+		  .cdw10 = ~0u, .cdw11 = ~0u, .cdw12 = 3 << 8 | 1 },
+		{ "Reservation Register", 16, NVME_RESV_REGISTER, .cdw10 = 7 },
+		{ "Reservation Acquire", 16, NVME_RESV_ACQUIRE, .cdw10 = 7 },
+		{ "Reservation Release", 8, NVME_RESV_RELEASE, .cdw10 = 7 },
+		{ "Reservation Report of 16 dwords", 64, NVME_RESV_REPORT, .cdw10 = 15 },
+		{ "I/O Management Receive of 16 dwords", 64, NVME_IO_MGMT_RECEIVE,
+		  .cdw10 = 0xff, .cdw11 = 15 },
+		{ "I/O Management Send of 7 identifiers", 7 * 2, NVME_IO_MGMT_SEND,
+		  .cdw10 = 6 << 16 | 0xff },
+		{ "Zone Management Receive of 16 dwords", 64, NVME_ZONE_RECEIVE,
+		  .cdw12 = 15, .cdw13 = 0x77 },
+		{ "Zone Management Send of a zone's descriptor extension", 255 * 64,
+		  NVME_ZONE_SEND, .cdw13 = 0x10 },
+	};
+
+	for (unsigned int i = 0; i < sizeof(needs) / sizeof(needs[0]); i++)
+		run_need(&reg, cmd_bare(&dev, needs[i].opcode), &needs[i]);
+}
+
 static void test_refused(void)
 {
 	const struct io_unified_sqe good = cmd_io(&dev, NVME_WRITE, 16, 8, 4096);
@@ -434,6 +465,7 @@ int main(int argc, char **argv)
 	test_verify();
 	test_copy();
 	test_statuses();
+	test_needs();
 	test_refused();
 	if (!reg_flags)
 		test_permission();
