@@ -277,6 +277,21 @@ static void test_protection(void)
 	}
 }
 
+/* The controller makes none to compare with: PRACT does not take it away */
+static void test_compare_pract(void)
+{
+	struct io_unified_sqe whole = cmd(NVME_COMPARE, 0, PRACT), sqe = whole;
+	uint32_t *len = dev.ext_lba ? &sqe.nvme_cmd.data_len : &sqe.nvme_cmd.metadata_len;
+
+	*len -= dev.meta_size;
+	run(&reg, &sqe, -EINVAL, "Compare with PRACT and metadata of one block less: -EINVAL");
+	*len -= (NR - 1) * dev.meta_size;
+	if (!*len)
+		sqe.meta_offset = 0;
+	run(&reg, &sqe, -EINVAL, "Compare with PRACT and without metadata: -EINVAL");
+	run_any(&reg, &whole, "Compare with PRACT and all metadata");
+}
+
 /* How the guard is computed is taken from the controller */
 static void test_guard64(void)
 {
@@ -346,12 +361,15 @@ int main(int argc, char **argv)
 		bail_out("cannot register %s: %s", argv[1], strerror(-ret));
 	if (argc == 3) {
 		test_guard64();
+		test_compare_pract();
 		region_close(&reg);
 		return tap_end();
 	}
 	test_metadata();
-	if (dev.id_ns[29] & 7)
+	if (dev.id_ns[29] & 7) {
 		test_protection();
+		test_compare_pract();
+	}
 	if (!dev.ext_lba) {
 		test_block_layer();
 		test_long();
