@@ -176,6 +176,51 @@ static void test_needs(void)
 	run(&reg, &sqe, -EINVAL, "Get Log Page of 65536 dwords more than there is memory for: -EINVAL");
 }
 
+/* By a file opened read-only, with CAP_SYS_ADMIN */
+static void test_read_only(void)
+{
+	/* none of them would do anything if it got to the device */
+	static const struct {
+		const char *name;
+		unsigned int opcode;
+		uint32_t cdw10;
+	} writes[] = {
+		{ "Set Features", NVME_SET_FEATURES, 0xff },
+		{ "Firmware Commit", NVME_FW_COMMIT, 7 << 3 },
+		{ "Capacity Management", NVME_CAPACITY, 0xf },
+		{ "Format NVM", NVME_FORMAT, 0xf },
+		{ "Sanitize", NVME_SANITIZE, 0 },
+		{ "a vendor's admin command", 0xc0, 0 },
+	};
+	int fd = open(dev.node, O_RDONLY), ret;
+	struct io_unified_sqe sqe;
+	struct region ro;
+
+	region_close(&reg);
+	ret = region_open(&ro, fd, DATA_SIZE, IO_UNIFIED_REG_ADMIN, 0);
+	if (ret)
+		bail_out("no region for a file opened read-only: %s", strerror(-ret));
+	for (unsigned int i = 0; i < sizeof(writes) / sizeof(writes[0]); i++) {
+		sqe = cmd_admin(writes[i].opcode, NO_NSID, 0, 0);
+		sqe.nvme_cmd.cdw10 = writes[i].cdw10;
+		run(&ro, &sqe, -EACCES, "%s with a file opened read-only: -EACCES",
+		    writes[i].name);
+	}
+	sqe = cmd_identify(1, 0);
+	run(&ro, &sqe, 0, "Identify with it");
+	sqe = cmd_log(2, 512);
+	run(&ro, &sqe, 0, "Get Log Page with it");
+	sqe = cmd_feature(NVME_GET_FEATURES, 7);
+	run(&ro, &sqe, 0, "Get Features with it");
+	sqe = cmd_admin(NVME_LBA_STATUS, dev.nsid, 0, 4096);
+	run_any(&ro, &sqe, "Get LBA Status with it");
+	region_close(&ro);
+	close(fd);
+	ret = region_open(&reg, dev.fd, DATA_SIZE, IO_UNIFIED_REG_ADMIN, 0);
+	if (ret)
+		bail_out("cannot register: %s", strerror(-ret));
+}
+
 static bool block_filled(const struct device *d, unsigned int seed)
 {
 	pattern(back, sizeof(back), seed);
@@ -433,6 +478,7 @@ int main(int argc, char **argv)
 	test_commands();
 	test_refused();
 	test_needs();
+	test_read_only();
 	test_management();
 	if (argc == 5) {
 		struct device other;

@@ -323,6 +323,23 @@ static void test_set_readonly(const struct io_unified_sqe *rd, const struct io_u
 	close(block);
 }
 
+/* What is not known to only read may write, data or not */
+static void test_reads(struct region *ro)
+{
+	struct io_unified_sqe sqe = cmd_bare(&dev, 0x90);
+
+	run(ro, &sqe, -EACCES, "a vendor's command with it: -EACCES");
+	sqe = cmd_bare(&dev, NVME_ZONE_SEND);
+	sqe.nvme_cmd.cdw13 = 0x77;
+	run(ro, &sqe, -EACCES, "Zone Management Send without data with it: -EACCES");
+	sqe = cmd_io(&dev, NVME_VERIFY, 16, 1, 0);
+	run_if_any(&dev, ro, &sqe, 0, "Verify with it");
+	sqe = cmd_data(&dev, NVME_ZONE_RECEIVE, 0, 4096);
+	run_any(ro, &sqe, "Zone Management Receive with it");
+	sqe = cmd_data(&dev, NVME_RESV_REPORT, 0, 4096);
+	run_any(ro, &sqe, "Reservation Report with it");
+}
+
 /* Who may do what: as by ioctl on the same file, but that read-only binds all */
 static void test_permission(void)
 {
@@ -349,6 +366,7 @@ static void test_permission(void)
 		run(&ro, &rd, 0, "Read with a file opened read-only");
 		run(&ro, &w, -EACCES, "Write with it: -EACCES, also with CAP_SYS_ADMIN");
 		run(&ro, &zeroes, -EACCES, "Write Zeroes with it: -EACCES");
+		test_reads(&ro);
 		dev.fd = fd;
 		if (seteuid(65534))
 			bail_out("seteuid: %s", strerror(errno));
