@@ -24,4 +24,5 @@ tx sysctl -qw net.ipv4.tcp_min_tso_segs=44 || exit
 tap op-large "$(block "$(node sluice2 1)")" "$stage" "${net[@]}"
 echo 0 >/proc/sys/vm/nr_hugepages
 tap op-kill "$good" "$stage" "${net[@]}"
+tap op-gone "$(controller sluice3)" "$(block "$(node sluice3 1)")" "$stage" "${net[@]}"
 exit $failed
