@@ -138,7 +138,7 @@ $(BUILD)/examples/stage-%.bpf.o: examples/stage-%/*.bpf.c $(BUILD)/include/sluic
 	$(Q)$(CLANG) $(BPF_CFLAGS) -I$(BUILD)/include -c $(filter %.c,$^) -o $@
 
 # programs of the tests, for the virtual machine
-TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c request.c scenarios.c)
+TESTS_COMMON := $(addprefix tests/conformance/,region.c device.c request.c stage.c scenarios.c)
 TEST_SRCS := $(filter-out %.bpf.c $(TESTS_COMMON),$(wildcard tests/guest/*.c tests/conformance/*.c))
 TEST_BPF := $(wildcard tests/conformance/*.bpf.c tests/verifier/*.bpf.c)
 FUZZERS := $(addprefix tests/fuzz/,memory calls)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# struct io_unified_ops and its kfuncs: tests/conformance/stages.c.  The second
+# struct io_unified_ops and its kfuncs: tests/conformance/stages*.c.  The second
 # drive has a block that is bad.
 . "$(dirname "$0")/../lib.sh"
 truncate -s 64M "$dir/bad.img"

@@ -18,36 +18,6 @@
 #define MULTI .ioprio = IORING_RECV_MULTISHOT
 #define PATIENCE 60000	/* ms */
 
-static int sock_reg(struct setup *s, int fd, unsigned int flags, unsigned int nr)
-{
-	struct io_unified_sock_reg reg = { .fd = fd, .flags = flags, .sock = nr };
-	int ret = ring_register(s->ring.ring_fd, IORING_REGISTER_UNIFIED_SOCK, &reg, 1);
-
-	return ret ?: (int)reg.sock;
-}
-
-static int sock_add(struct setup *s, int fd)
-{
-	return sock_reg(s, fd, 0, 0);
-}
-
-static int sock_remove(struct setup *s, unsigned int nr)
-{
-	int ret = sock_reg(s, 0, IO_UNIFIED_SOCK_REMOVE, nr);
-
-	return ret < 0 ? ret : 0;
-}
-
-/* What has been sent is counted when the peer's machine has it */
-static bool all_gone(struct setup *s)
-{
-	uint64_t begin = now_ms();
-
-	while (s->r.stats->in_flight.bufs && now_ms() - begin < PATIENCE)
-		be_patient(begin);
-	return !s->r.stats->in_flight.bufs && balanced(s->r.stats);
-}
-
 static void test_register(void)
 {
 	struct io_unified_sock_reg reg = { };

@@ -334,6 +334,41 @@ bool balanced(const struct io_unified_stats *st)
 	return false;
 }
 
+int sock_reg(struct setup *s, int fd, unsigned int flags, unsigned int nr)
+{
+	struct io_unified_sock_reg reg = { .fd = fd, .flags = flags, .sock = nr };
+	int ret = ring_register(s->ring.ring_fd, IORING_REGISTER_UNIFIED_SOCK, &reg, 1);
+
+	return ret ?: (int)reg.sock;
+}
+
+int sock_add(struct setup *s, int fd)
+{
+	return sock_reg(s, fd, 0, 0);
+}
+
+int sock_remove(struct setup *s, unsigned int nr)
+{
+	int ret = sock_reg(s, 0, IO_UNIFIED_SOCK_REMOVE, nr);
+
+	return ret < 0 ? ret : 0;
+}
+
+void wait_idle(struct setup *s)
+{
+	const volatile struct io_unified_stats *st = s->r.stats;
+	uint64_t begin = now_ms();
+
+	while (st->in_flight.bufs && now_ms() - begin < 60000)
+		be_patient(begin);
+}
+
+bool all_gone(struct setup *s)
+{
+	wait_idle(s);
+	return !s->r.stats->in_flight.bufs && balanced(s->r.stats);
+}
+
 int receive(struct setup *s, struct op op, const char *want, size_t len,
 	    size_t rec, unsigned int keep, bool *same, bool *records)
 {

@@ -124,8 +124,17 @@ bool sent_well(struct peer *p);
 
 /* Give back the piece of a record that is at @off */
 void give_back(struct setup *s, uint64_t off);
+/* A socket that stages send to: its number, or -errno */
+int sock_reg(struct setup *s, int fd, unsigned int flags, unsigned int nr);
+int sock_add(struct setup *s, int fd);
+int sock_remove(struct setup *s, unsigned int nr);
+
 /* Does it all add up?  Says what does not */
 bool balanced(const struct io_unified_stats *st);
+/* What has been sent is counted when the peer's machine has it */
+void wait_idle(struct setup *s);
+/* The same; then nothing may be left, and it has to add up */
+bool all_gone(struct setup *s);
 /*
  * What the application gets of a stream, compared with what was sent; pieces
  * are kept until there are @keep, and then given back.  Returns the request's

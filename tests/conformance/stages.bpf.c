@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * stages: what stages.c wants of them, through the variables below.
+ * stages: what stages.c and stages-ends.c want of them, through the variables below.
  */
 #include "vmlinux.h"
 #include "unified.bpf.h"
@@ -13,11 +13,14 @@ __u64 submit_slba;
 __u32 submit_dev, submit_mirror, submit_delay, submit_fua;
 int reroute_dev = -1;		/* of what is retried */
 int complete_ret;		/* for what has failed */
+__u32 max_retries = 10;		/* how often complete_ret asks for one, about */
 __u64 made_slba;
 __u32 made_len = 4096;
 int rx_ret;
 bool exit_writes;		/* a buffer of its own, to made_slba */
 bool hunts;			/* for device 1, at each completion, and goes on */
+bool clones;			/* of each command that is submitted, to socket 0 */
+bool init_waits;		/* that of the slow one, until this is false */
 
 /* what it has seen */
 __u32 inits, second_inits, submits, completes, fails, retries, made_ends;
@@ -27,6 +30,10 @@ __u8 last_data[8];
 __u32 crc, stored, storage_null, storage_large;
 int kfunc_ret;
 __u32 exit_made, hunted, caught;
+__u32 cloned, clone_len, in_init;
+int store_last, store_behind;	/* to the payload of the last clone */
+/* what the first two stages have of a stream, and the bytes that they counted there */
+__u64 storage_at[2], storage_sum[2];
 struct io_unified_stats stats;
 struct { struct io_unified_stats all; __u8 more; } more_stats;
 
@@ -98,6 +105,18 @@ static __always_inline void hand_on(struct io_unified_ctx *region,
 	bpf_io_unified_buf_drop(mine);
 }
 
+static __always_inline void count_bytes(struct io_unified_buf *buf, __u32 nr)
+{
+	__u64 *sum = (__u64 *)bpf_io_unified_stream_storage(buf, 64);
+
+	if (!sum)
+		return;
+	storage_at[nr] = (__u64)sum;
+	/* the last of it: at its beginning there is a count already */
+	__sync_fetch_and_add(&sum[7], buf->len);
+	storage_sum[nr] = sum[7];
+}
+
 SEC("struct_ops/rx")
 int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 {
@@ -110,6 +129,7 @@ int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 		storage_null++;
 	if (bpf_io_unified_stream_storage(buf, 65))
 		storage_large++;
+	count_bytes(buf, 0);
 	last_stream = buf->stream;
 	bpf_io_unified_buf_load(buf, 0, &first, 1);
 	if (first == '#') {
@@ -132,11 +152,30 @@ int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 	return rx_ret;
 }
 
+/* A command may end with padding, which is not the stages' to see, change or send */
+static __always_inline void send_clone(struct io_unified_buf *buf)
+{
+	struct io_unified_buf *mine = bpf_io_unified_buf_clone(buf);
+	/* padding is zero, and stays that also where it could be written to */
+	char last = 0, zero = 0;
+
+	if (!mine)
+		return;
+	cloned++;
+	clone_len = mine->len;
+	bpf_io_unified_buf_load(mine, clone_len - 1, &last, 1);
+	store_last = bpf_io_unified_buf_store(mine, clone_len - 1, &last, 1);
+	store_behind = bpf_io_unified_buf_store(mine, clone_len, &zero, 1);
+	bpf_io_unified_buf_send(mine, 0);
+}
+
 SEC("struct_ops/submit")
 int BPF_PROG(st_submit, struct io_unified_ctx *region, struct io_unified_buf *buf,
 	     struct io_unified_nvme *cmd)
 {
 	submits++;
+	if (clones)
+		send_clone(buf);
 	last_slba = cmd->slba;
 	last_dev = cmd->dev;
 	last_attempt = cmd->attempt;
@@ -180,7 +219,7 @@ int BPF_PROG(st_complete, struct io_unified_ctx *region, struct io_unified_buf *
 	if (!status)
 		return IO_UNIFIED_DONE;
 	fails++;
-	if (complete_ret == IO_UNIFIED_RETRY && retries++ > 10)
+	if (complete_ret == IO_UNIFIED_RETRY && retries++ > max_retries)
 		return IO_UNIFIED_DONE;
 	return complete_ret;
 }
@@ -211,6 +250,7 @@ int BPF_PROG(second_rx, struct io_unified_ctx *region, struct io_unified_buf *bu
 
 	if (count)
 		stored = *(__u32 *)count += 1000;
+	count_bytes(buf, 1);
 	return IO_UNIFIED_NEXT;
 }
 
@@ -225,5 +265,31 @@ int BPF_PROG(idle_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 }
 
 UNIFIED_STAGE(idle, .rx = (void *)idle_rx);
+
+/* The one that takes its time to begin; until then no stage comes or goes */
+static long waits_no_more(__u32 i, void *end)
+{
+	return !init_waits || bpf_ktime_get_ns() > *(__u64 *)end;
+}
+
+/* One loop has no more than 1 << 23 rounds, which may be over in a second */
+static long wait_on(__u32 i, void *end)
+{
+	bpf_loop(1 << 20, waits_no_more, end, 0);
+	return waits_no_more(i, end);
+}
+
+SEC("struct_ops.s/init")
+int BPF_PROG(slow_init, struct io_unified_ctx *region)
+{
+	__u64 end = bpf_ktime_get_ns() + 60000000000ULL;
+
+	in_init = 1;
+	bpf_loop(1 << 20, wait_on, &end, 0);
+	in_init = 0;
+	return 0;
+}
+
+UNIFIED_STAGE(slow, .init = (void *)slow_init);
 
 char LICENSE[] SEC("license") = "GPL";

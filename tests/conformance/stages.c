@@ -19,140 +19,12 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 
-#include "request.h"
+#include "stage.h"
 #include "tap.h"
 
 #define BIG_STREAM	(256u << 20)
 #define CHANGES		1000
 #define UNTOLD		500
-
-static const char *bad_node;
-static uint64_t bad_lba;
-
-/* As in bpf/unified.bpf.h */
-struct exit_info {
-	uint32_t	ended;
-	uint32_t	kind;
-	int64_t		code;
-	char		reason[128];
-};
-
-/* A variable of the program, by its name */
-static void *var(struct setup *s, const char *name)
-{
-	const struct btf *btf = bpf_object__btf(s->obj);
-	static const char * const sections[] = { ".bss", ".data" };
-
-	for (int i = 0; i < 2; i++) {
-		int id = btf__find_by_name_kind(btf, sections[i], BTF_KIND_DATASEC);
-		const struct btf_type *t = btf__type_by_id(btf, id);
-		struct bpf_map *map = bpf_object__find_map_by_name(s->obj, sections[i]);
-		size_t size;
-
-		for (int k = 0; t && k < btf_vlen(t); k++) {
-			const struct btf_var_secinfo *v = &btf_var_secinfos(t)[k];
-			const struct btf_type *vt = btf__type_by_id(btf, v->type);
-
-			if (!strcmp(btf__name_by_offset(btf, vt->name_off), name))
-				return bpf_map__initial_value(map, &size) + v->offset;
-		}
-	}
-	bail_out("no variable %s", name);
-}
-
-#define U32(s, name)	(*(volatile uint32_t *)var(s, name))
-#define I32(s, name)	(*(volatile int32_t *)var(s, name))
-#define U64(s, name)	(*(volatile uint64_t *)var(s, name))
-#define BOOL(s, name)	(*(volatile bool *)var(s, name))
-
-static struct bpf_map *stage_map(struct setup *s, const char *name)
-{
-	struct bpf_map *map = bpf_object__find_map_by_name(s->obj, name);
-
-	if (!map)
-		bail_out("no stage %s", name);
-	return map;
-}
-
-/* Load all of them, attach none */
-static void load_stages(struct setup *s, unsigned int flags)
-{
-	static const char * const names[] = { "st", "second", "idle" };
-
-	s->obj = bpf_object__open(stage_path);
-	if (!s->obj)
-		bail_out("%s: %s", stage_path, strerror(errno));
-	for (int i = 0; i < 3; i++) {
-		struct bpf_map *map = stage_map(s, names[i]);
-
-		*(int *)stage_member(s->obj, map, "ring_fd") = s->ring.ring_fd;
-		*(unsigned int *)stage_member(s->obj, map, "flags") = flags;
-	}
-	if (bpf_object__load(s->obj))
-		bail_out("%s: %s", stage_path, strerror(errno));
-}
-
-static int attach(struct setup *s, const char *name)
-{
-	s->link = bpf_map__attach_struct_ops(stage_map(s, name));
-	return s->link ? 0 : -errno;
-}
-
-static void must_attach(struct setup *s, const char *name)
-{
-	int ret = attach(s, name);
-
-	if (ret)
-		bail_out("attaching %s: %s", name, strerror(-ret));
-}
-
-static struct exit_info exit_info(struct setup *s, const char *map)
-{
-	struct exit_info info = { };
-	uint32_t key = 0;
-
-	bpf_map_lookup_elem(bpf_map__fd(stage_map(s, map)), &key, &info);
-	return info;
-}
-
-static void forget_exit(struct setup *s, const char *map)
-{
-	const struct exit_info none = { };
-	uint32_t key = 0;
-
-	bpf_map_update_elem(bpf_map__fd(stage_map(s, map)), &key, &none, 0);
-}
-
-/* Ejection is done by a worker */
-static struct exit_info wait_exit(struct setup *s, const char *map)
-{
-	uint64_t begin = now_ms();
-	struct exit_info info;
-
-	for (;;) {
-		info = exit_info(s, map);
-		if (info.ended || now_ms() - begin > 60000)
-			return info;
-		be_patient(begin);
-	}
-}
-
-static void add_bad_dev(struct setup *s)
-{
-	int fd = open(bad_node, O_RDWR);
-	int ret = region_add_dev(&s->r, fd, NULL);
-
-	close(fd);
-	if (ret != 1)
-		bail_out("%s: %s", bad_node, strerror(-ret));
-}
-
-static void set_up_stages(struct setup *s, unsigned int flags)
-{
-	set_up(s, 0, true, false);
-	add_bad_dev(s);
-	load_stages(s, flags);
-}
 
 /* --- attach, init, exit --------------------------------------------------- */
 
@@ -241,15 +113,6 @@ static void test_update(void)
 
 /* --- ->submit() ------------------------------------------------------------ */
 
-/* Write 4096 bytes to block @lba as the stage has it; own[0] is no letter */
-static int write_block(struct setup *s, uint64_t lba, unsigned int seed)
-{
-	fill(s->own, 4096, seed);
-	s->own[0] = ' ';
-	return do_op(s, (struct op) { .mask = NVME | BPF, .len = 4096, .lba = lba,
-		     .flags = IORING_UNIFIED_F_WRITE, .user_data = 7 });
-}
-
 static bool on_bad_node(uint64_t lba, const char *want, size_t len)
 {
 	const char *good = node;
@@ -259,16 +122,6 @@ static bool on_bad_node(uint64_t lba, const char *want, size_t len)
 	same = on_device(lba, want, len);
 	node = good;
 	return same;
-}
-
-static void goes_to(struct setup *s, uint64_t slba, uint32_t dev, uint32_t mirror)
-{
-	BOOL(s, "submit_set") = true;
-	U64(s, "submit_slba") = slba;
-	U32(s, "submit_dev") = dev;
-	U32(s, "submit_mirror") = mirror;
-	U32(s, "submit_delay") = 0;
-	U32(s, "submit_fua") = 0;
 }
 
 #define TRACING "/sys/kernel/tracing/"
@@ -430,12 +283,6 @@ static void test_failures(void)
 
 /* --- what they can call ---------------------------------------------------- */
 
-static int ask(struct setup *s, char first, size_t len)
-{
-	s->own[0] = first;
-	return do_op(s, (struct op) { .mask = BPF, .len = len });
-}
-
 static void wait_made(struct setup *s, uint32_t nr)
 {
 	uint64_t begin = now_ms();
@@ -451,15 +298,6 @@ static void wait_written(struct setup *s, uint32_t nr)
 	uint64_t begin = now_ms();
 
 	while (st->written.bufs != nr && now_ms() - begin < 60000)
-		be_patient(begin);
-}
-
-static void wait_idle(struct setup *s)
-{
-	const volatile struct io_unified_stats *st = s->r.stats;
-	uint64_t begin = now_ms();
-
-	while (st->in_flight.bufs && now_ms() - begin < 60000)
 		be_patient(begin);
 }
 
@@ -633,17 +471,6 @@ static void test_no_device(void)
 
 /* --- streams --------------------------------------------------------------- */
 
-static void receive_stream(struct setup *s, struct stream *st, unsigned int mask,
-			   int want, const char *text)
-{
-	struct peer p = connect_peer(send_stream, st);
-
-	check_res(do_op(s, (struct op) { .mask = mask, .fd = p.sock, .len = REC,
-			.ioprio = IORING_RECV_MULTISHOT, .lba = 4096,
-			.flags = IORING_UNIFIED_F_FLUSH }), want, text);
-	end_peer(&p);
-}
-
 static void test_streams(void)
 {
 	struct stream st = { .len = 64 * REC };
@@ -654,9 +481,7 @@ static void test_streams(void)
 	fill(st.data, st.len, 30);
 	for (size_t i = 0; i < st.len; i += REC)
 		st.data[i] = ' ';
-	set_up(&s, NET_FLAGS, true, true);
-	add_bad_dev(&s);
-	load_stages(&s, 1 /* IO_UNIFIED_OPS_REQUIRED */);
+	set_up_stages_nic(&s, REQUIRED);
 	must_attach(&s, "st");
 	receive_stream(&s, &st, NET | BPF | NVME, 0, "a stream that is written");
 	ok(on_device(4096, st.data, st.len), "... is there");
@@ -742,6 +567,32 @@ static void test_storage(void)
 	end_peer(&p);
 	close(fds[0]);
 	close(fds[1]);
+	free(st.data);
+	tear_down(&s);
+}
+
+/* Each stage has its own, whichever slot is its */
+static void test_atomic(void)
+{
+	struct stream st = { .len = 64 * REC };
+	volatile uint64_t *at, *sum;
+	struct bpf_link *link;
+	struct setup s;
+
+	st.data = malloc(st.len);
+	memset(st.data, ' ', st.len);
+	set_up_stages_nic(&s, 0);
+	must_attach(&s, "st");
+	link = s.link;
+	must_attach(&s, "second");
+	at = var(&s, "storage_at");
+	sum = var(&s, "storage_sum");
+	receive_stream(&s, &st, NET | BPF | NVME, 0, "a stream whose bytes two stages count");
+	ok(at[0] && at[1] && at[0] != at[1], "... in storage of their own");
+	if (!ok(!(at[0] % 8) && !(at[1] % 8), "... that is aligned for atomic operations"))
+		note("%#llx, %#llx", (long long)at[0], (long long)at[1]);
+	ok(sum[0] == st.len && sum[1] == st.len, "... by which they do not miss any");
+	bpf_link__destroy(link);
 	free(st.data);
 	tear_down(&s);
 }
@@ -843,13 +694,7 @@ static void test_load(size_t len)
 
 int main(int argc, char **argv)
 {
-	char *args[] = { argv[1], argv[2], argv[5], argv[6], argv[7], argv[8], argv[9], NULL };
-
-	if (argc != 10)
-		bail_out("usage: stages NODE STAGES.bpf.o BAD_NODE BAD_SECTOR IF QUEUE IP PORT PEER_NETNS");
-	bad_node = argv[3];
-	bad_lba = atoll(argv[4]);
-	request_args(args);
+	stage_args(argc, argv);
 	test_life();
 	test_many();
 	test_update();
@@ -863,6 +708,7 @@ int main(int argc, char **argv)
 	test_no_device();
 	test_streams();
 	test_storage();
+	test_atomic();
 	test_tee();
 	test_load(BIG_STREAM);
 	return tap_end();

@@ -7,7 +7,9 @@ set -uo pipefail
 nic 1500 on
 within=(nsenter --net=/run/netns/rx)
 
-tap stages "$(block "$(node sluice0 1)")" "$programs/stages.bpf.o" \
-	"$(block "$(node sluice1 1)")" 4096 \
-	"$RX" $queue $rx_ip $port /run/netns/tx
+for program in stages stages-ends; do
+	tap $program "$(block "$(node sluice0 1)")" "$programs/stages.bpf.o" \
+		"$(block "$(node sluice1 1)")" 4096 \
+		"$RX" $queue $rx_ip $port /run/netns/tx
+done
 exit $failed
