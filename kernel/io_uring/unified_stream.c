@@ -604,14 +604,16 @@ static int io_unified_stall(struct io_unified_stream *s, bool copy)
 	if (copy && io_unified_reclaim(r))
 		return IOU_REQUEUE;
 	scoped_guard(spinlock_irq, &r->lock) {
+		/* what has come back by now wakes nobody */
+		if (!copy && io_unified_rx_room(r, r->high, s->need))
+			return IOU_REQUEUE;
 		s->stalled = io_unified_waits(r);
 		if (s->stalled)
 			return IOU_RETRY;
+		if (!copy && io_unified_rx_room(r, r->limit, s->need))
+			return IOU_REQUEUE;
 	}
-	/* it has come back meanwhile? */
-	if (copy ? io_unified_reclaim(r) : io_unified_rx_room(r, r->limit, s->need))
-		return IOU_REQUEUE;
-	return -ENOBUFS;
+	return copy && io_unified_reclaim(r) ? IOU_REQUEUE : -ENOBUFS;
 }
 
 int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
