@@ -115,7 +115,7 @@ bpf_io_unified_alloc(struct io_unified_ctx *region, __u32 len) __ksym __weak;
  * Both are the same memory: what is changed in one, is in the other.  Counted as
  * made.  So a stage can send a record to two places.
  *
- * Context: ->rx(), ->tx().
+ * Context: ->rx(), ->tx(), ->submit().
  * Return: the clone, which the program has to hand on; NULL: no memory
  */
 extern struct io_unified_buf *
@@ -215,7 +215,8 @@ extern int bpf_io_unified_get_stats(struct io_unified_ctx *region, void *stats,
  * @code: a number for ->exit()
  * @reason__str: why, in words, a constant string
  *
- * The verdict of the function that called it still counts.
+ * The verdict of the function that called it still counts, but for a record of a
+ * stage with IO_UNIFIED_OPS_REQUIRED: its stream has ended with -ECANCELED.
  *
  * Context: ->rx(), ->tx(), ->submit(), ->complete().
  */

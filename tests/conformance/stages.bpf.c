@@ -26,6 +26,7 @@ bool init_waits;		/* that of the slow one, until this is false */
 __u32 inits, second_inits, submits, completes, fails, retries, made_ends;
 __u32 last_dev, last_stream, last_attempt, last_opcode, last_blocks;
 __u64 last_slba, last_tag;
+__u64 ctx_priv = 1, buf_priv = 1;
 __u8 last_data[8];
 __u32 crc, stored, storage_null, storage_large;
 int kfunc_ret;
@@ -131,6 +132,8 @@ int BPF_PROG(st_rx, struct io_unified_ctx *region, struct io_unified_buf *buf)
 		storage_large++;
 	count_bytes(buf, 0);
 	last_stream = buf->stream;
+	ctx_priv = (__u64)region->priv;
+	buf_priv = (__u64)buf->priv;
 	bpf_io_unified_buf_load(buf, 0, &first, 1);
 	if (first == '#') {
 		crc = bpf_io_unified_buf_crc32c(buf, 0);

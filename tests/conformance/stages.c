@@ -377,6 +377,7 @@ static void test_payload(void)
 	ok(!I32(&s, "kfunc_ret") && !memcmp(seen, s.r.stats, sizeof(*seen)), "statistics");
 	check_kfunc(&s, 'T', -EINVAL, "... more than there are");
 	ok(U32(&s, "storage_null") > 0 && !U32(&s, "stored"), "a request has no storage");
+	ok(!U64(&s, "ctx_priv") && !U64(&s, "buf_priv"), "what a stage sees has no address in it");
 	tear_down(&s);
 }
 
