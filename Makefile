@@ -247,6 +247,7 @@ help:
 	@echo 'make check-mutation  kernels with a check removed, which tests must notice'
 	@echo 'make check-static    static checks of all code; TOOLS="NAME..." for some'
 	@echo 'make powercut        recordings whose power is cut CUTS times (200)'
+	@echo 'make soak            all pipelines at once for HOURS (2), with faults; SEED='
 	@echo 'make torture         processes killed KILLS times (1000), devices taken away'
 	@echo 'make shell           a shell in the virtual machine'
 	@echo 'make kernel          build the patched kernel only'

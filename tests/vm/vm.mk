@@ -8,8 +8,8 @@ VM := tests/vm
 
 VM_TARGETS := \
 	bench check check-clang check-debug check-liburing check-mutation check-static \
-	checkpatch clean-cache demo fuzz kernel powercut refresh-patches series setup shell sparse \
-	torture upstream-lines vm-build
+	checkpatch clean-cache demo fuzz kernel powercut refresh-patches series setup shell soak \
+	sparse torture upstream-lines vm-build
 .PHONY: $(VM_TARGETS)
 
 setup:
@@ -72,6 +72,10 @@ torture: setup vm-build
 # The power of a drive with a write cache is cut CUTS times (a quarter of a minute each)
 powercut: setup vm-build
 	@CUTS=$(or $(CUTS),200) tests/cases/power-cut.sh
+
+# All pipelines at once for HOURS, with faults; what there is to see goes to build/soak
+soak: setup vm-build
+	@HOURS=$(or $(HOURS),2) tests/long/soak.sh
 
 # What it costs, beside what a user would pick instead
 bench: setup vm-build

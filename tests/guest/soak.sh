@@ -1,0 +1,22 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# soak.sh HOURS SEED INTERVAL: in the guest, all pipelines for so long, by soak.py.
+set -uo pipefail
+. /sluice/tests/guest/lib.sh
+
+nic 1500 on 3
+for to in 1 2; do
+	rx ethtool -N "$RX" flow-type tcp4 dst-port $((7999 + to)) action $to >/dev/null ||
+		die "no steering"
+done
+# few free pages of each CPU's own, which are not counted as free
+echo 10000 >/proc/sys/vm/percpu_pagelist_high_fraction
+# large buffers go back when they are free
+export MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=2
+rc=0
+python3 /sluice/tests/guest/soak.py "$1" "$2" "$3" "$RX" "$TX" || rc=$?
+if dmesg | grep -e "stalled pool" -e "page_pool_release_retry"; then
+	die "not ok - a page pool is left with pages that somebody has"
+fi
+exit $rc
