@@ -41,7 +41,7 @@ struct socket;
 
 /* Pieces of memory that separate metadata may be in */
 #define IO_UNIFIED_MAX_META	5
-/* Free transfers that one piece of payload may need at most */
+/* Free transfers that one piece of payload, or a stream's end, may need at most */
 #define IO_UNIFIED_RX_RESERVE	8
 
 /* io_unified_frags.pgoff: memory that is no buffer of the NIC */
@@ -240,6 +240,7 @@ struct io_unified_stream {
 	bool			single;	/* one record */
 	bool			flush;	/* still to be sent at the end */
 	bool			eof;
+	bool			hurry;	/* to end, with the transfers there are */
 	bool			limited; /* @left is what is still to come */
 	bool			refused; /* zcrx was told to stop reading */
 	u32			left;

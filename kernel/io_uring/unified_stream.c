@@ -368,25 +368,43 @@ static void io_unified_rx_end(struct io_unified_stream *s)
 		io_unified_kick(s->region);
 }
 
-/* Send what has been gathered; at the end of the stream, all of it */
-static void io_unified_stream_flush(struct io_unified_stream *s)
+/* For what a stream ends with; as in io_unified_rx_room(), there can only be more */
+static bool io_unified_end_room(struct io_unified_region *r)
 {
-	if (s->eof && s->rec->frags.len)
+	return READ_ONCE(r->nr_free) >= IO_UNIFIED_RX_RESERVE;
+}
+
+/*
+ * Send what has been gathered; at the end of the stream, all of it.
+ *
+ * Return: false if the end has to wait for transfers.
+ */
+static bool io_unified_stream_flush(struct io_unified_stream *s)
+{
+	bool wait = s->eof && !s->hurry && !READ_ONCE(s->error) &&
+		    !io_unified_end_room(s->region);
+
+	if (s->eof && !wait && s->rec->frags.len)
 		io_unified_record(s);
 	io_unified_rx_end(s);
 	if (!s->dev)
-		return;
-	if (!s->error)
+		return !wait;
+	if (!s->error && !wait)
 		io_unified_close(s);
-	if (!s->error && s->eof)
+	if (!s->error && !wait && s->eof)
 		io_unified_close_last(s);
 	io_unified_issue_list(s->region, &s->ready);
+	return !wait;
 }
 
-/* Make what has been written durable, once all has been */
-static int io_unified_stream_send_flush(struct io_unified_stream *s)
+/*
+ * Make what has been written durable, once all has been.
+ *
+ * Return: false if some of it has to wait for a transfer.
+ */
+static bool io_unified_stream_send_flush(struct io_unified_stream *s)
 {
-	unsigned long devs = atomic_xchg(&s->used, 0);
+	unsigned long devs = atomic_read(&s->used);
 	struct io_unified_region *r = s->region;
 	unsigned int nr;
 
@@ -394,14 +412,15 @@ static int io_unified_stream_send_flush(struct io_unified_stream *s)
 		struct io_unified_xfer *x = io_unified_get_xfer(r);
 
 		if (!x)
-			return -ENOMEM;
+			return false;
+		atomic_andnot(BIT(nr), &s->used);
 		x->stream = s;
 		x->dev = &r->devs[nr];
 		x->buf.user_data = s->user_data;
 		io_unified_prep_flush(x);
 		io_unified_issue(x);
 	}
-	return 0;
+	return true;
 }
 
 /* The request has ended; commands it left behind keep what they need */
@@ -563,12 +582,32 @@ static int io_unified_read(struct io_kiocb *req, struct io_unified_stream *s,
 	return ret;
 }
 
+/*
+ * The last record, or a flush, waits for transfers.  Where nothing brings any it
+ * has to do with those that there are.
+ */
+static int io_unified_stall_end(struct io_unified_stream *s)
+{
+	struct io_unified_region *r = s->region;
+
+	guard(spinlock_irq)(&r->lock);
+	/* while the ring goes away there are none to be had */
+	if (io_unified_end_room(r) && !percpu_ref_is_dying(&r->ctx->refs))
+		return IOU_REQUEUE;
+	s->need = IO_UNIFIED_RX_RESERVE;
+	s->stalled = io_unified_waits(r);
+	if (s->stalled)
+		return IOU_RETRY;
+	if (s->hurry)
+		WRITE_ONCE(s->error, -ENOBUFS);
+	s->hurry = true;
+	return IOU_REQUEUE;
+}
+
 /* All has been sent: wait for it to complete, then end */
 static int io_unified_drain_stream(struct io_kiocb *req,
 				   struct io_unified_stream *s)
 {
-	int ret;
-
 	scoped_guard(spinlock_irq, &s->region->lock) {
 		if (s->nr_inflight) {
 			s->draining = true;
@@ -576,11 +615,10 @@ static int io_unified_drain_stream(struct io_kiocb *req,
 		}
 	}
 	if (s->flush && !s->error) {
+		if (!io_unified_stream_send_flush(s))
+			return io_unified_stall_end(s);
 		s->flush = false;
 		/* the flush itself may have failed by now */
-		ret = io_unified_stream_send_flush(s);
-		if (ret)
-			WRITE_ONCE(s->error, ret);
 		return IOU_REQUEUE;
 	}
 	/* a reset shuts the socket down, too, but is no end of the stream */
@@ -619,16 +657,15 @@ static int io_unified_stall(struct io_unified_stream *s, bool copy)
 int io_unified_stream_run(struct io_kiocb *req, struct io_unified_stream *s,
 			  unsigned int issue_flags)
 {
-	int ret;
+	int ret = 0;
 
 	/* always from the poll entry, so that no wake up is missed */
 	if (!(issue_flags & IO_URING_F_MULTISHOT))
 		return -EAGAIN;
-	if (s->eof || READ_ONCE(s->error))
-		return io_unified_drain_stream(req, s);
-
-	ret = io_unified_read(req, s, issue_flags);
-	io_unified_stream_flush(s);
+	if (!s->eof && !READ_ONCE(s->error))
+		ret = io_unified_read(req, s, issue_flags);
+	if (!io_unified_stream_flush(s))
+		return io_unified_stall_end(s);
 	if (s->eof || READ_ONCE(s->error))
 		return io_unified_drain_stream(req, s);
 	if (s->refused || ret == -ENOMEM)

@@ -222,17 +222,145 @@ static void test_many_streams(void)
 	for (i = 0; i < MANY - refused; i++)
 		if (write(pairs[i].there, s.own, 100) != 100)
 			bail_out("write: %s", strerror(errno));
-	/* one after the other: each needs transfers for its last block */
-	for (i = 0; i < MANY - refused; i++) {
+	/* all at once: each needs transfers for its last block, and waits for them */
+	for (i = 0; i < MANY; i++)
 		close(pairs[i].there);
+	for (i = 0; i < MANY - refused; i++)
 		wrong += must_res(&s) != 0;
-	}
-	for (; i < MANY; i++)
-		close(pairs[i].there);
 	ok(!wrong && s.r.stats->written.bytes == 100 * (MANY - refused) &&
 	   balanced(s.r.stats), "... and all the others get on");
 	for (i = 0; i < MANY; i++)
 		close(pairs[i].here);
+	tear_down(&s);
+}
+
+/* Unfinished blocks have nearly all transfers, and nothing that brings more is going on */
+static void test_last_transfers(void)
+{
+	unsigned int got = 0, refused = 0, wrong = 0, last = 0, i;
+	struct pair pairs[MANY];
+	bool open[MANY] = { };
+	struct setup s;
+	uint64_t who;
+	int res;
+
+	set_up(&s, NET_FLAGS, true, true);
+	for (i = 0; i < MANY; i++) {
+		pairs[i] = open_pair();
+		/* what comes is a record, whatever its size */
+		queue_op(&s, (struct op) { .mask = NET | NVME, .fd = pairs[i].here,
+			 MULTI, .lba = 9000 + 8 * i, .user_data = i });
+		io_uring_submit(&s.ring);
+		open[i] = true;
+	}
+	while ((res = next_res(&s, &who)) != -ETIME) {
+		wrong += res != -ENOBUFS;
+		open[who] = false;
+	}
+	/* until one is refused; what it had is what the next one takes */
+	for (i = 0; i < MANY && !(refused && last > refused); i++) {
+		uint64_t begin = now_ms();
+
+		if (!open[i])
+			continue;
+		if (write(pairs[i].there, s.own, 100) != 100)
+			bail_out("write: %s", strerror(errno));
+		while (s.r.stats->rx.bytes == 100 * got && open[i]) {
+			struct io_uring_cqe *cqe;
+
+			io_uring_get_events(&s.ring);
+			if (!io_uring_peek_cqe(&s.ring, &cqe)) {
+				wrong += cqe->res != -ENOBUFS || cqe->user_data != i;
+				io_uring_cqe_seen(&s.ring, cqe);
+				open[i] = false;
+				refused = i;
+			} else {
+				be_patient(begin);
+			}
+		}
+		got += open[i];
+		last = open[i] ? i : last;
+	}
+	ok(!wrong && refused, "a stream that finds no transfer, and none that will come: ENOBUFS");
+	note("%u had received something", got);
+	for (i = 0; i < MANY; i++) {
+		close(pairs[i].there);
+		if (!open[i])
+			continue;
+		res = must_res(&s);
+		if (res && !wrong++)
+			note("%d", res);
+	}
+	ok(!wrong && s.r.stats->written.bytes == 100 * got && balanced(s.r.stats),
+	   "... the others end well with those that there are");
+	for (i = 0; i < MANY; i++)
+		close(pairs[i].here);
+	tear_down(&s);
+}
+
+/* Fill the CQ with completions, and the transfers with those that found no room */
+static unsigned int take_transfers(struct setup *s)
+{
+	const struct io_unified_sqe flush = { .nvme_cmd = { .nsid = 1 } };
+	const struct io_unified_stats *stats = s->r.stats;
+	unsigned int first = s->r.sq->consumer, head;
+	uint64_t begin = now_ms();
+
+	do {
+		be_patient(begin);
+		head = s->r.sq->consumer;
+		while (s->r.sq->producer + s->r.queued != head + REGION_ENTRIES)
+			region_queue(&s->r, &flush);
+		region_submit(&s->r);
+	} while (s->r.sq->consumer != head ||
+		 head - first != REGION_ENTRIES + stats->cq_overflows);
+	return s->r.sq->producer - first;
+}
+
+static void give_transfers(struct setup *s, unsigned int nr)
+{
+	uint64_t begin = now_ms();
+	struct io_unified_cqe cqe;
+
+	while (nr) {
+		if (!region_reap(&s->r, &cqe, 0)) {
+			nr--;
+		} else {
+			region_submit(&s->r);
+			be_patient(begin);
+		}
+	}
+}
+
+/* The last record has been received, and there are no transfers to write it */
+static void test_end_waits(void)
+{
+	struct pair p = open_pair();
+	uint64_t who, begin = now_ms();
+	struct setup s;
+	unsigned int nr;
+	int res;
+
+	set_up(&s, NET_FLAGS, true, true);
+	queue_op(&s, (struct op) { .mask = NET | NVME, .fd = p.here, .len = REC, MULTI,
+		 .flags = IORING_UNIFIED_F_FLUSH, .lba = 9000 });
+	io_uring_submit(&s.ring);
+	if (write(p.there, s.own, 100) != 100)
+		bail_out("write: %s", strerror(errno));
+	while (s.r.stats->rx.bytes < 100 && now_ms() - begin < 60000)
+		next_res(&s, &who);
+	nr = take_transfers(&s);
+	close(p.there);
+	res = next_res(&s, &who);
+	if (!ok(res == -ETIME && !s.r.stats->failed.bytes,
+		"a stream whose end finds no transfers waits for them"))
+		note("%d", res);
+	give_transfers(&s, nr);
+	if (res == -ETIME)
+		res = must_res(&s);
+	check_res(res, 0, "... and ends when there are some");
+	ok(s.r.stats->written.bytes == 100 && balanced(s.r.stats), "... with all it had");
+	close(p.here);
 	tear_down(&s);
 }
 
@@ -295,6 +423,8 @@ int main(int argc, char **argv)
 	test_silent_peer();
 	test_idle_nic();
 	test_many_streams();
+	test_last_transfers();
+	test_end_waits();
 	test_beginnings();
 	test_pieces();
 	return tap_end();
