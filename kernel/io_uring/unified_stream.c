@@ -443,9 +443,12 @@ void io_unified_stream_free(struct io_unified_stream *s)
 		io_unified_discard(s, x);
 	}
 	scoped_guard(spinlock_irqsave, &r->lock) {
-		list_del(&s->list);
 		s->sk = NULL;
+		s->stalled = false;
+		s->draining = false;
 		last = !s->nr_inflight;
+		if (last)
+			list_del(&s->list);
 		io_unified_kick(r);
 	}
 	if (last)
@@ -491,7 +494,8 @@ void io_unified_streams_fail(struct io_unified_region *r, int err)
 	list_for_each_entry(s, &r->streams, list) {
 		if (!s->error)
 			WRITE_ONCE(s->error, err);
-		io_unified_wake(s->sk);
+		if (s->sk)
+			io_unified_wake(s->sk);
 	}
 }
 
@@ -531,6 +535,8 @@ void io_unified_stream_done(struct io_unified_xfer *x, int verdict)
 			io_unified_free_xfer(x);
 		io_unified_kick(r);
 		last = !s->sk && !s->nr_inflight;
+		if (last)
+			list_del(&s->list);
 	}
 	if (last)
 		kfree(s);
