@@ -134,6 +134,7 @@ struct io_unified_stage {
 enum {
 	IO_UNIFIED_STAGE_EJECTING,	/* somebody fills in .exit */
 	IO_UNIFIED_STAGE_EJECTED,	/* not to be asked any more */
+	IO_UNIFIED_STAGE_EXITED,	/* it has been told */
 };
 
 /* The stages of a region, in order of their priority */

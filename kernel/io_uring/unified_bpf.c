@@ -370,20 +370,24 @@ static struct io_unified_stage *io_unified_stage_alloc(struct io_unified_region 
 	return st;
 }
 
-/* @st runs no more: say goodbye to it */
+/* @st runs no more: say goodbye to it, once */
+static void io_unified_stage_exit(struct io_unified_stage *st)
+{
+	if (!test_and_set_bit(IO_UNIFIED_STAGE_EXITED, &st->flags) && st->ops->exit)
+		st->ops->exit(io_unified_mangle(st->region), &st->exit);
+}
+
+/* Nobody finds @st any more */
 static void io_unified_stage_end(struct io_unified_stage *st, u32 kind,
 				 const char *reason)
 {
-	struct io_unified_ops *ops = st->ops;
-
 	/* unless it has been ejected before */
 	if (!test_and_set_bit(IO_UNIFIED_STAGE_EJECTING, &st->flags)) {
 		st->exit.kind = kind;
 		strscpy(st->exit.reason, reason);
 	}
-	if (ops->exit)
-		ops->exit(io_unified_mangle(st->region), &st->exit);
-	ops->stage = NULL;
+	io_unified_stage_exit(st);
+	st->ops->stage = NULL;
 	kfree(st);
 }
 
@@ -512,17 +516,19 @@ static int io_unified_bpf_update(void *kdata, void *old_kdata,
 	return 0;
 }
 
-/* The next stage that has been ejected and is still in the chain */
+/* The next stage that has been ejected and has not been told */
 static struct io_unified_stage *io_unified_ejected(struct io_unified_region *r)
 {
 	struct io_unified_chain *chain = io_unified_chain_get(r);
 	u32 i;
 
 	for (i = 0; chain && i < chain->nr; i++) {
+		struct io_unified_stage *st = chain->stages[i];
+
 		/* pairs with the barrier in io_unified_eject() */
-		if (test_bit_acquire(IO_UNIFIED_STAGE_EJECTED,
-				     &chain->stages[i]->flags))
-			return chain->stages[i];
+		if (test_bit_acquire(IO_UNIFIED_STAGE_EJECTED, &st->flags) &&
+		    !test_bit(IO_UNIFIED_STAGE_EXITED, &st->flags))
+			return st;
 	}
 	return NULL;
 }
@@ -535,9 +541,14 @@ void io_unified_eject_work(struct work_struct *work)
 
 	guard(mutex)(&io_unified_bpf_mutex);
 	while ((st = io_unified_ejected(r))) {
-		if (st->ops->flags & IO_UNIFIED_OPS_REQUIRED)
-			io_unified_streams_fail(r, -ECANCELED);
-		io_unified_stage_remove(st, st->exit.kind, st->exit.reason);
+		if (st->ops->flags & IO_UNIFIED_OPS_REQUIRED) {
+			/* it stays, so that nothing goes past it */
+			synchronize_rcu();
+			io_unified_stage_exit(st);
+		} else {
+			io_unified_stage_remove(st, st->exit.kind,
+						st->exit.reason);
+		}
 	}
 }
 

@@ -142,7 +142,9 @@ static int io_unified_give(struct io_unified_stream *s,
 static int io_unified_obey(struct io_unified_stream *s,
 			   struct io_unified_xfer *rec, int verdict)
 {
-	/* an ejected stage that nothing goes past has ended the stream? */
+	/* an ejected stage that nothing goes past ends the stream, or has */
+	if (unlikely(verdict == -ECANCELED && !s->error))
+		WRITE_ONCE(s->error, verdict);
 	if (unlikely(READ_ONCE(s->error)))
 		return s->error;
 	if (verdict == IO_UNIFIED_NEXT)

@@ -23,6 +23,7 @@
 #define MAX_RETRIES	128	/* IO_UNIFIED_MAX_RETRIES */
 #define SMALL		512	/* a record that is a block */
 #define SMALLS		64
+#define LATER		9000	/* a sector for what comes when a stage has ended */
 
 /* --- the end of a payload -------------------------------------------------- */
 
@@ -281,6 +282,7 @@ static void test_exit_writes(void)
 {
 	const struct io_unified_stats *stats;
 	struct stream st = { };
+	uint64_t written;
 	struct setup s;
 
 	make_smalls(&st, 65);
@@ -295,6 +297,15 @@ static void test_exit_writes(void)
 	ok(stats->rx.bytes > SMALL &&
 	   stats->failed.bytes == stats->rx.bytes - stats->written.bytes,
 	   "... what is behind has failed");
+	written = stats->written.bytes;
+	check_res(write_ready(&s, &st, LATER), -ECANCELED, "... and what comes later, too");
+	check_res(ask(&s, '-', REC), -ECANCELED, "... also as a request");
+	ok(stats->written.bytes == written && !any_on_device(LATER, st.data, st.len),
+	   "... and it is not written");
+	check_res(bpf_link__update_map(s.link, stage_map(&s, "idle")), 0,
+		  "another stage takes its place");
+	check_res(write_ready(&s, &st, LATER), 0, "... and what comes goes on");
+	ok(on_device(LATER, st.data, st.len), "... to the device");
 	ok(all_gone(&s), "it all adds up");
 	tear_down(&s);
 

@@ -205,7 +205,9 @@ struct io_unified_ops {
 enum io_unified_ops_flags {
 	/*
 	 * Nothing goes past it: when it ends by EXIT_STAGE or EXIT_ERROR, the
-	 * streams of the region end with -ECANCELED.  Without it they go on.
+	 * streams of the region end with -ECANCELED, and whatever it is for
+	 * later, too, until its link is closed or gets another stage.  Without
+	 * it they go on.
 	 */
 	IO_UNIFIED_OPS_REQUIRED		= 1U << 0,
 };
