@@ -155,8 +155,6 @@ static struct io_unified_region *io_unified_alloc(struct io_ring_ctx *ctx)
 	INIT_LIST_HEAD(&r->overflow);
 	INIT_LIST_HEAD(&r->streams);
 	INIT_LIST_HEAD(&r->sends);
-	init_llist_head(&r->staged);
-	INIT_WORK(&r->work, io_unified_work);
 	INIT_WORK(&r->eject_work, io_unified_eject_work);
 	return r;
 }
@@ -171,7 +169,6 @@ static void io_unified_free_region(struct io_unified_region *r)
 	io_unified_close_socks(r);
 	/* who queued it for the last command may be about to */
 	synchronize_rcu();
-	cancel_work_sync(&r->work);
 	io_unified_close_devs(r);
 	io_free_region(r->ctx->user, &r->mr);
 	kvfree(r->xfers);

@@ -74,6 +74,10 @@ struct io_unified_dev {
 	unsigned long		seg_mask;	/* boundaries a piece may not cross */
 	u32			max_seg;
 	bool			any_piece;	/* but for max_frags and dma_mask */
+
+	/* commands that found no tag, for the worker */
+	struct llist_head	staged;
+	struct work_struct	work;
 };
 
 /*
@@ -210,10 +214,6 @@ struct io_unified_region {
 	struct io_unified_sock		*socks[IO_UNIFIED_MAX_SOCKS];
 	u32				last_stream;
 	struct io_unified_stats		stats;
-
-	/* commands that found no tag, for the worker */
-	struct llist_head		staged;
-	struct work_struct		work;
 
 	/* the stages, and what they have of the region */
 	struct io_unified_chain __rcu	*chain;
@@ -364,7 +364,6 @@ void io_unified_issue(struct io_unified_xfer *x);
 void io_unified_stage(struct io_unified_xfer *x);
 void io_unified_refuse(struct io_unified_xfer *x, int err);
 void io_unified_issue_list(struct io_unified_region *r, struct list_head *list);
-void io_unified_work(struct work_struct *work);
 void io_unified_delayed(struct work_struct *work);
 void io_unified_again(struct io_unified_xfer *x, bool routed);
 int io_unified_usable_dev(const struct io_unified_dev *dev);

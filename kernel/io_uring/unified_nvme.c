@@ -104,6 +104,8 @@ static int io_unified_security(const struct io_unified_region *r, struct file *f
 	return security_uring_cmd(&cmd);
 }
 
+static void io_unified_work(struct work_struct *work);
+
 /*
  * Take the namespace behind @file.  Passthrough writes where it likes, so
  * nobody else may have a claim on it: not a file system, a volume, or another
@@ -140,6 +142,8 @@ int io_unified_open_dev(struct io_unified_region *r, struct file *file)
 		return PTR_ERR(bdev_file);
 	dev->bdev_file = bdev_file;
 	dev->file = get_file(file);
+	init_llist_head(&dev->staged);
+	INIT_WORK(&dev->work, io_unified_work);
 	io_unified_set_limits(dev);
 	return 0;
 }
@@ -154,6 +158,7 @@ void io_unified_publish_dev(struct io_unified_region *r)
 /* One that nobody can find, or will look for any more */
 void io_unified_close_dev(struct io_unified_dev *dev)
 {
+	cancel_work_sync(&dev->work);
 	bdev_fput(dev->bdev_file);
 	fput(dev->file);
 }
@@ -587,17 +592,17 @@ static int io_unified_queue_cmd(struct io_unified_xfer *x, bool nowait)
 }
 
 /*
- * The worker takes over: it may wait for a tag.  A queue that is frozen, or
- * going away, says which to those that wait only.
+ * The device's worker takes over: it may wait for a tag.  A queue that is frozen,
+ * or going away, says which to those that wait only.
  */
 void io_unified_stage(struct io_unified_xfer *x)
 {
-	struct io_unified_region *r = x->region;
+	struct io_unified_dev *dev = x->dev;
 
 	/* once it is on the list, the region may go with it */
 	guard(rcu)();
-	llist_add(&x->staged, &r->staged);
-	queue_work(system_highpri_wq, &r->work);
+	llist_add(&x->staged, &dev->staged);
+	queue_work(system_highpri_wq, &dev->work);
 }
 
 void io_unified_delayed(struct work_struct *work)
@@ -618,7 +623,8 @@ void io_unified_again(struct io_unified_xfer *x, bool routed)
 }
 
 /* What a stage made may be in pieces that the device cannot gather */
-static int io_unified_work_one(struct io_unified_xfer *x)
+static int io_unified_work_one(struct io_unified_dev *dev,
+			       struct io_unified_xfer *x)
 {
 	int ret = 0;
 
@@ -626,23 +632,34 @@ static int io_unified_work_one(struct io_unified_xfer *x)
 		ret = io_unified_compact(x, x->pad);
 	if (!ret)
 		ret = io_unified_route(x);
-	return ret ?: io_unified_queue_cmd(x, false);
+	if (ret)
+		return ret;
+	/* wait for this device, and leave it to others to wait for theirs */
+	ret = io_unified_queue_cmd(x, x->dev != dev);
+	if (ret == -EAGAIN && x->dev != dev) {
+		io_unified_stage(x);
+		return 0;
+	}
+	return ret;
 }
 
-void io_unified_work(struct work_struct *work)
+static void io_unified_work(struct work_struct *work)
 {
-	struct io_unified_region *r =
-		container_of(work, struct io_unified_region, work);
-	/* the driver asks what the task may do: what the registrant might */
-	const struct cred *old = override_creds(r->creds);
+	struct io_unified_dev *dev = container_of(work, struct io_unified_dev, work);
 	struct io_unified_xfer *x, *tmp;
+	const struct cred *old;
 	struct llist_node *list;
 	struct blk_plug plug;
 
-	list = llist_reverse_order(llist_del_all(&r->staged));
+	list = llist_reverse_order(llist_del_all(&dev->staged));
+	if (!list)
+		return;
+	x = llist_entry(list, struct io_unified_xfer, staged);
+	/* the driver asks what the task may do: what the registrant might */
+	old = override_creds(x->region->creds);
 	blk_start_plug(&plug);
 	llist_for_each_entry_safe(x, tmp, list, staged) {
-		int ret = io_unified_work_one(x);
+		int ret = io_unified_work_one(dev, x);
 
 		if (ret < 0)
 			io_unified_done(&x->cmd, ret, 0);

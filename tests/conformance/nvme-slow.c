@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * nvme-slow: a drive that takes its time: commands that time out, and what is
- * in flight when nobody waits for it any more.
+ * nvme-slow: a drive that takes its time: commands that time out, what is in
+ * flight when nobody waits for it any more, and who else has to wait for it.
  *
- * Usage: nvme-slow GENERIC_NODE
+ * Usage: nvme-slow GENERIC_NODE [FAST_NODE]
  *
- * The drive should take about a second for four writes, and be fast otherwise.
- * Overwrites the first MiB of the namespace.
+ * The drive should take about a second for four writes, and be fast otherwise;
+ * that of FAST_NODE should always be.  Overwrites the first MiB of both.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -22,9 +23,10 @@
 #define DATA_SIZE	(1u << 20)
 #define NR		16
 #define LEN		4096u
+#define TAGS		4	/* the fewest that there can be */
 #define GONE_MS		30000
 
-static struct device dev;
+static struct device dev, fast;
 
 static bool claimed(void)
 {
@@ -47,19 +49,25 @@ static bool released(void)
 	return true;
 }
 
+static void queue_writes(struct region *r, const struct device *d, unsigned int idx,
+			 unsigned int nr, unsigned int timeout_ms)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		struct io_unified_sqe sqe = cmd_io(d, NVME_WRITE, i * LEN / d->lba_size,
+						   LEN / d->lba_size, i * LEN);
+
+		sqe.user_data = idx * NR + i;
+		sqe.dev = idx;
+		sqe.nvme_cmd.timeout_ms = timeout_ms;
+		region_queue(r, &sqe);
+	}
+}
+
 static void start_writes(struct region *r, unsigned int nr, unsigned int seed,
 			 unsigned int timeout_ms)
 {
 	pattern(r->data, nr * LEN, seed);
-	for (unsigned int i = 0; i < nr; i++) {
-		struct io_unified_sqe sqe = cmd_io(&dev, NVME_WRITE,
-						   i * LEN / dev.lba_size,
-						   LEN / dev.lba_size, i * LEN);
-
-		sqe.user_data = i;
-		sqe.nvme_cmd.timeout_ms = timeout_ms;
-		region_queue(r, &sqe);
-	}
+	queue_writes(r, &dev, 0, nr, timeout_ms);
 	region_submit(r);
 }
 
@@ -192,13 +200,72 @@ static void test_timeout(void)
 	ok(!region_close(&r), "unregister");
 }
 
+/* Tags of each of its queues; returns how many there were */
+static unsigned int set_tags(const struct device *d, unsigned int nr)
+{
+	unsigned int was = 0;
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/nr_requests",
+		 strrchr(d->block, '/') + 1);
+	f = fopen(path, "r+");
+	if (!f || fscanf(f, "%u", &was) != 1)
+		bail_out("%s: %s", path, strerror(errno));
+	rewind(f);
+	if (fprintf(f, "%u", nr) < 0 || fclose(f))
+		bail_out("%s: %u: %s", path, nr, strerror(errno));
+	return was;
+}
+
+/* Commands that wait for a tag of one device do not wait for another device */
+static void test_others(void)
+{
+	unsigned int bad = 0, ended = 0, ahead = 0, i;
+	struct io_unified_dev_reg reg;
+	unsigned int was[2];
+	struct region r;
+
+	was[0] = set_tags(&dev, TAGS);
+	was[1] = set_tags(&fast, TAGS);
+	must_open(&r, 0);
+	i = region_add_dev(&r, fast.fd, &reg);
+	if (i != 1)
+		bail_out("cannot register the second device: %d", (int)i);
+	pattern(r.data, NR * LEN, 8);
+	queue_writes(&r, &dev, 0, NR, 0);
+	queue_writes(&r, &fast, 1, NR, 0);
+	region_submit(&r);
+	for (i = 0; i < 2 * NR; i++) {
+		struct io_unified_cqe cqe;
+
+		if (region_reap(&r, &cqe, 60000))
+			break;
+		bad += cqe.status != 0;
+		if (cqe.user_data < NR)
+			ended++;
+		else
+			ahead += ended < NR - TAGS;
+	}
+	ok(i == 2 * NR && !bad, "more commands than the queues of two devices have tags");
+	if (!ok(ahead == NR, "... where the fast one does not wait for the slow one"))
+		note("%u of %u while some of the slow one's waited", ahead, NR);
+	ok(!region_close(&r), "unregister");
+	set_tags(&dev, was[0]);
+	set_tags(&fast, was[1]);
+}
+
 int main(int argc, char **argv)
 {
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	device_open(&dev, argv[1], O_RDWR);
 	test_unregister();
+	if (argc == 3) {
+		device_open(&fast, argv[2], O_RDWR);
+		test_others();
+	}
 	test_end(0, 0, 2, "exit");
 	test_end(0, SIGKILL, 3, "SIGKILL");
 	test_end(REGION_USER, SIGKILL, 4, "SIGKILL, in our memory,");

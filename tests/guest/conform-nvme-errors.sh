@@ -5,6 +5,6 @@
 set -uo pipefail
 . /sluice/tests/guest/nvme.sh
 tap nvme-errors "$(node sluice0 1)" 2048 4096
-tap nvme-slow "$(node sluice1 1)"
+tap nvme-slow "$(node sluice1 1)" "$(node sluice0 1)"
 tap nvme-gone "$(node sluice1 1)" "$(controller sluice1)"
 exit $failed
