@@ -20,6 +20,7 @@
 
 #include "io_uring.h"
 #include "memmap.h"
+#include "rsrc.h"
 #include "unified.h"
 
 #define CREATE_TRACE_POINTS
@@ -189,9 +190,35 @@ static long io_unified_create_mem(void *arg)
 	struct mem_cgroup *old = set_active_memcg(mem->memcg);
 	int ret;
 
-	ret = io_create_region(mem->r->ctx->user, &mem->r->mr, mem->rd,
+	ret = io_create_region(NULL, &mem->r->mr, mem->rd,
 			       IORING_MAP_OFF_UNIFIED_REGION);
 	set_active_memcg(old);
+	return ret;
+}
+
+/* From a CPU, but for the task: the worker has other limits */
+static int io_unified_create_mem_on(struct io_unified_region *r, unsigned int cpu,
+				    struct io_uring_region_desc *rd)
+{
+	struct io_unified_mem mem = { .r = r, .rd = rd };
+	struct user_struct *user = r->ctx->user;
+	unsigned long nr = rd->size >> PAGE_SHIFT;
+	int ret;
+
+	if (user && __io_account_mem(user, nr))
+		return -ENOMEM;
+	mem.memcg = get_mem_cgroup_from_mm(current->mm);
+	ret = work_on_cpu(cpu, io_unified_create_mem, &mem);
+	mem_cgroup_put(mem.memcg);
+	if (!user)
+		return ret;
+	/* a compound page may have more, for which io_free_region() accounts */
+	if (!ret && __io_account_mem(user, max(nr, compound_nr(r->mr.pages[0])) - nr)) {
+		io_free_region(NULL, &r->mr);
+		ret = -ENOMEM;
+	}
+	if (ret)
+		__io_unaccount_mem(user, nr);
 	return ret;
 }
 
@@ -204,26 +231,20 @@ static int io_unified_alloc_mem(struct io_unified_region *r,
 				const struct io_unified_params *p,
 				struct io_uring_region_desc *rd)
 {
-	struct io_unified_mem mem = { .r = r, .rd = rd };
+	unsigned int cpu = nr_cpu_ids;
 	int node = NUMA_NO_NODE;
-	unsigned int cpu;
-	int ret;
 
 	if (p->ifindex)
 		node = io_unified_rxq_node(p->ifindex);
 	if (node == NUMA_NO_NODE && r->nr_devs)
 		node = r->devs[0].ns.disk->node_id;
-	if (rd->user_addr || node == NUMA_NO_NODE || node == numa_node_id() ||
-	    !node_online(node))
-		return io_unified_create_mem(&mem);
-	cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
-	if (cpu >= nr_cpu_ids)
-		return io_unified_create_mem(&mem);
-
-	mem.memcg = get_mem_cgroup_from_mm(current->mm);
-	ret = work_on_cpu(cpu, io_unified_create_mem, &mem);
-	mem_cgroup_put(mem.memcg);
-	return ret;
+	if (!rd->user_addr && node != NUMA_NO_NODE && node != numa_node_id() &&
+	    node_online(node))
+		cpu = cpumask_any_and(cpumask_of_node(node), cpu_online_mask);
+	if (cpu < nr_cpu_ids)
+		return io_unified_create_mem_on(r, cpu, rd);
+	return io_create_region(r->ctx->user, &r->mr, rd,
+				IORING_MAP_OFF_UNIFIED_REGION);
 }
 
 static struct io_unified_region *

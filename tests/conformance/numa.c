@@ -14,8 +14,10 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <linux/capability.h>
 #include <linux/mempolicy.h>
 
 #include "region.h"
@@ -94,6 +96,54 @@ static bool is_on(int want, int fd, char *mem)
 	return same;
 }
 
+/* Register as one who is not privileged and may lock that much */
+static int try_limited(int fd, size_t size, size_t limit)
+{
+	struct rlimit rl = { .rlim_cur = limit, .rlim_max = RLIM_INFINITY };
+	struct io_uring_unified_region_reg reg = {
+		.sq_entries = 64, .cq_entries = 64, .region_size = size, .nvme_fd = fd,
+	};
+	int ring, ret;
+
+	/* of the user, so it counts what other rings have that are about to go */
+	if (setrlimit(RLIMIT_MEMLOCK, &rl))
+		bail_out("setrlimit: %s", strerror(errno));
+	ring = ring_create(8, 0);
+	ret = ring_register(ring, IORING_REGISTER_UNIFIED_REGION, &reg, 1);
+	if (!ret)
+		ring_register(ring, IORING_UNREGISTER_UNIFIED_REGION, NULL, 0);
+	close(ring);
+	return ret;
+}
+
+/* The task's limit, not that of who gets the memory for it (8 MiB) */
+static void test_limits(int fd)
+{
+	struct __user_cap_header_struct hdr = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	int i, ret;
+
+	if (syscall(SYS_capget, &hdr, data))
+		bail_out("capget: %s", strerror(errno));
+	data[0].effective &= ~(1u << CAP_IPC_LOCK);
+	if (syscall(SYS_capset, &hdr, data))
+		bail_out("capset: %s", strerror(errno));
+	for (int cpu = 0; cpu < 2; cpu++) {
+		run_on(cpu);
+		ret = try_limited(fd, SIZE, SIZE / 2);
+		if (!ok(ret == -ENOMEM, "CPU %d: more than the task may lock: -ENOMEM", cpu))
+			note("%d", ret);
+		ret = try_limited(fd, 4 * SIZE + 4096, 5 * SIZE);
+		if (!ok(!ret, "CPU %d: ... as much as it may", cpu))
+			note("%d", ret);
+		/* of a page of 4 MiB; what has been counted is given back */
+		for (i = 0, ret = 0; i < 4 && !ret; i++)
+			ret = try_limited(fd, 3 << 20, 10 << 20);
+		if (!ok(!ret, "CPU %d: ... and again", cpu))
+			note("%d, after %d", ret, i);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	char *mem[2];
@@ -120,5 +170,6 @@ int main(int argc, char **argv)
 		   is_on(0, near, mem[0]) && is_on(1, near, mem[1]),
 		   "CPU %d: the user's memory stays where it is", cpu);
 	}
+	test_limits(far);
 	return tap_end();
 }
