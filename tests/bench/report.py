@@ -5,7 +5,8 @@
 VMLINUX tells which source file a function is from.
 
 FOLDER has what tests/bench/run left: runs, a line for each; counts/1, counts/2 and so
-on, what count.c counted in each; found, what else was found in them, by their numbers;
+on, what count.c counted in each, or no counts, and how long each took is what counts;
+found, what else was found in them, by their numbers;
 latency.1 and so on, buckets of latency.bpf.c.  Each kind of run was made with two numbers of
 records, several times.  Of each the run with the fewest instructions counts: how TCP
 falls into step differs from run to run, and it is the same for all in its best case.
@@ -169,8 +170,39 @@ def per_unit(few, many, units):
     return {k: (many.get(k, 0) - few.get(k, 0)) / units for k in set(few) | set(many)}
 
 
+def by_clock(folder):
+    """Microseconds for a unit: of each size the run that took the least."""
+    runs = collections.defaultdict(list)
+    with open(os.path.join(folder, "runs")) as f:
+        for line in f:
+            if not line.startswith("warm-up "):
+                work, who, units, *rest = line.split()
+                runs[" ".join([work, who, *rest[:-1]])].append((int(units), float(rest[-1])))
+    results = {}
+    for name, all_runs in runs.items():
+        n1, n2 = min(all_runs)[0], max(all_runs)[0]
+        few, many = (sorted(us for u, us in all_runs if u == n) for n in (n1, n2))
+        results[name] = {
+            "microseconds": round((many[0] - few[0]) / (n2 - n1), 3),
+            # of the middle one
+            "median": round((many[len(many) // 2] - few[len(few) // 2]) / (n2 - n1), 3),
+            "units": [n1, n2],
+            "repeated": len(many),
+        }
+    return results
+
+
+def write(folder, results):
+    with open(os.path.join(folder, "results.json"), "w") as f:
+        json.dump(results, f, indent="\t")
+        f.write("\n")
+
+
 def main():
     folder, vmlinux = sys.argv[1:]
+    if not os.path.exists(os.path.join(folder, "counts")):
+        write(folder, by_clock(folder))
+        return
     symbols = Symbols(os.path.join(folder, "kallsyms"), vmlinux)
     runs = collections.defaultdict(list)
     latencies = {}
@@ -181,7 +213,7 @@ def main():
                 continue
             work, who, units, *rest = line.split()
             name = " ".join([work, who, *rest[:-1]])
-            runs[name].append((int(units), float(rest[-1]),
+            runs[name].append((int(units),
                                read_run(os.path.join(folder, "counts", str(nr)), symbols),
                                found[nr]))
             latency = os.path.join(folder, "latency.%d" % nr)
@@ -193,7 +225,7 @@ def main():
         if len(sizes) < 2:
             continue
         n1, n2 = sizes[0], sizes[-1]
-        few, many = ([r for u, _, r, _ in all_runs if u == n] for n in (n1, n2))
+        few, many = ([r for u, r, _ in all_runs if u == n] for n in (n1, n2))
         of_size = [[r for r in all_runs if r[0] == n] for n in (n1, n2)]
         best = [min(runs, key=total) for runs in (few, many)]
         kinds, functions, events = (per_unit(best[0][i], best[1][i], n2 - n1)
@@ -209,17 +241,12 @@ def main():
             "events": {k: round(events.get(v, 0), 3) for k, v in EVENTS.items()},
             "functions": {k: round(v, 1) for k, v in
                           sorted(functions.items(), key=lambda i: -i[1])[:60]},
-            # as the guest's clock has it, waiting included
-            "microseconds": round((min(r[1] for r in of_size[1]) -
-                                   min(r[1] for r in of_size[0])) / (n2 - n1), 3),
         }
         for what in ("copied", "memory", "switches"):
             values = [least(runs, what) for runs in of_size]
             if None not in values:
                 results[name][what] = round((values[1] - values[0]) / (n2 - n1), 3)
-    with open(os.path.join(folder, "results.json"), "w") as f:
-        json.dump(results, f, indent="\t")
-        f.write("\n")
+    write(folder, results)
     for name, r in results.items():
         if "latency" in r:
             print("%-28s" % name, r["latency"])
