@@ -184,6 +184,7 @@ def by_clock(folder):
         few, many = (sorted(us for u, us in all_runs if u == n) for n in (n1, n2))
         results[name] = {
             "microseconds": round((many[0] - few[0]) / (n2 - n1), 3),
+            "slowest": round(many[-1] / many[0], 2),
             # of the middle one
             "median": round((many[len(many) // 2] - few[len(few) // 2]) / (n2 - n1), 3),
             "units": [n1, n2],

@@ -272,15 +272,16 @@ def print_sweep(results):
 
 def print_wall(results):
     """By the clock, the best and the middle of the runs, beside ours in the same run."""
-    row("work", "", "µs", "sluice is", "by medians")
-    row("---", "---", "---:", "---:", "---:")
+    row("work", "", "µs", "sluice is", "by medians", "slowest run / fastest")
+    row("---", "---", "---:", "---:", "---:", "---:")
     for work, title in TITLES:
         rows = {parse(n)[1]: r for n, r in results.items() if parse(n)[0] == work}
         mine = rows.get("sluice")
         for who, r in sorted(rows.items(), key=lambda i: i[1]["microseconds"]):
             compare = mine is not r and who not in FLOORS
             row(title, name_of(work, who), "%.2f" % r["microseconds"],
-                *(ratio(mine[k], r[k]) if compare else "" for k in ("microseconds", "median")))
+                *(ratio(mine[k], r[k]) if compare else "" for k in ("microseconds", "median")),
+                "%.2f" % r["slowest"])
             title = ""
 
 
