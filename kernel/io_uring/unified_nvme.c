@@ -279,23 +279,21 @@ static int io_unified_own(struct io_unified_region *r, u64 off, u32 *buf)
 }
 
 /*
- * Append a piece of a page, to the one before it where it goes on in memory;
- * false: there are @max already.
+ * The piece of memory at @off: @len bytes, or fewer if it does not go on there.
+ * Return: its length.
  */
-static bool io_unified_add_piece(struct bio_vec *bv, u32 *nr, u32 max,
-				 struct page *page, u32 off, u32 len, bool merge)
+static u32 io_unified_piece(struct io_unified_region *r, u64 off, u32 len,
+			    struct bio_vec *bv)
 {
-	struct bio_vec *prev = *nr ? &bv[*nr - 1] : NULL;
+	struct page **page = &r->mr.pages[r->data_page + (off >> PAGE_SHIFT)];
+	struct page *first = *page;
+	unsigned long pfn = page_to_pfn(first);
+	u64 n = PAGE_SIZE - offset_in_page(off);
 
-	if (merge && prev && bvec_phys(prev) + prev->bv_len ==
-			     page_to_phys(page) + off) {
-		prev->bv_len += len;
-		return true;
-	}
-	if (*nr == max)
-		return false;
-	bvec_set_page(&bv[(*nr)++], page, len, off);
-	return true;
+	while (n < len && page_to_pfn(*++page) == ++pfn)
+		n += PAGE_SIZE;
+	bvec_set_page(bv, first, min_t(u64, n, len), offset_in_page(off));
+	return bv->bv_len;
 }
 
 /* The data of a command or request: a range that is the application's */
@@ -304,7 +302,7 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 	struct io_unified_region *r = x->region;
 	struct io_unified_frags *frags = &x->frags;
 	u32 max = x->dev ? x->dev->max_frags : IO_UNIFIED_MAX_FRAGS;
-	u32 left = len, last = IO_UNIFIED_BUF_NONE, nr, buf;
+	u32 left = len;
 
 	lockdep_assert_held(&r->ctx->uring_lock);
 
@@ -313,25 +311,22 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 
 	frags->align = offset_in_page(off) | len;
 	while (left) {
-		u32 n = min_t(u32, left, PAGE_SIZE - offset_in_page(off));
+		u32 buf, n = left;
 		int ret = io_unified_own(r, off, &buf);
 
 		if (ret)
 			return ret;
-		nr = frags->nr;
-		if (!io_unified_add_piece(frags->bv, &frags->nr, max,
-					  r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
-					  offset_in_page(off), n, buf == last))
+		if (frags->nr == max)
 			return -EINVAL;
-		if (frags->nr > nr) {
-			frags->pgoff[nr] = buf;
-			if (buf != IO_UNIFIED_BUF_NONE) {
-				frags->pgoff[nr] = off >> PAGE_SHIFT;
-				io_unified_hold(r, buf);
-			}
+		frags->pgoff[frags->nr] = buf;
+		/* each buffer is held by a piece of its own */
+		if (buf != IO_UNIFIED_BUF_NONE) {
+			n = min_t(u64, n, ((buf + 1ULL) << r->buf_shift) - off);
+			frags->pgoff[frags->nr] = off >> PAGE_SHIFT;
+			io_unified_hold(r, buf);
 		}
+		n = io_unified_piece(r, off, n, &frags->bv[frags->nr++]);
 		off += n;
-		last = buf;
 		left -= n;
 	}
 	frags->len = len;
@@ -344,19 +339,14 @@ int io_unified_range(struct io_unified_xfer *x, u64 off, u32 len)
 int io_unified_meta_range(struct io_unified_xfer *x, u64 off, u32 len)
 {
 	struct io_unified_region *r = x->region;
+	u32 n;
 
 	if (off < r->user_off || off > r->data_size || len > r->data_size - off)
 		return -EFAULT;
-	while (len) {
-		u32 n = min_t(u32, len, PAGE_SIZE - offset_in_page(off));
-
-		if (!io_unified_add_piece(x->meta, &x->cmd.nr_meta,
-					  IO_UNIFIED_MAX_META,
-					  r->mr.pages[r->data_page + (off >> PAGE_SHIFT)],
-					  offset_in_page(off), n, true))
+	for (; len; off += n, len -= n) {
+		if (x->cmd.nr_meta == IO_UNIFIED_MAX_META)
 			return -EINVAL;
-		off += n;
-		len -= n;
+		n = io_unified_piece(r, off, len, &x->meta[x->cmd.nr_meta++]);
 	}
 	return 0;
 }
