@@ -106,8 +106,7 @@ static struct json_object *stream_json(const struct recording *rec,
 	json_add_u64(obj, "readable_bytes", s->readable);
 	json_add_u64(obj, "extents", s->nr_extents);
 	json_add_str(obj, "state", recording_state(rec, s));
-	json_add_str(obj, "result", !s->ended ? "unknown" :
-		     s->error ? strerror(s->error) : "ok");
+	json_add_str(obj, "result", recording_result(s));
 	return obj;
 }
 
@@ -278,7 +277,7 @@ static int read_stream(const struct recording *rec, const struct list_options *o
 	if (!s->ended)
 		note("stream %llu has no end: the recorder still runs, or was killed", s->id);
 	else if (s->error)
-		note("stream %llu was cut off: %s", s->id, strerror(s->error));
+		note("stream %llu was cut off: %s", s->id, recording_cause(s));
 	if (strcmp(opt->output, "-"))
 		fd = open(opt->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (fd < 0)

@@ -11,6 +11,7 @@
  * are handed over by messages from ring to ring.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -37,11 +38,26 @@
  * Streams
  */
 
+/* Has the sender ended the stream, or may there be more? */
+static bool has_more(int fd)
+{
+	struct tcp_info info = { };
+	socklen_t len = sizeof(info);
+
+	return !getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) &&
+	       info.tcpi_state == TCP_ESTABLISHED;
+}
+
 static void shut_streams(struct log *log)
 {
-	for (unsigned long long i = 0; i < log->nr_streams; i++)
-		if (log->streams[i].fd >= 0)
-			shutdown(log->streams[i].fd, SHUT_RD);
+	for (unsigned long long i = 0; i < log->nr_streams; i++) {
+		struct log_stream *s = &log->streams[i];
+
+		if (s->fd < 0)
+			continue;
+		s->stopped = has_more(s->fd);
+		shutdown(s->fd, SHUT_RD);
+	}
 }
 
 static void close_listener(struct log *log)
@@ -145,7 +161,8 @@ static void on_stream_end(struct log *log, unsigned long long id, int result)
 	if (s->watched)
 		unwatch_stream(log, id);
 	note("stream %llu: %s, %llu bytes written", id,
-	     s->result ? strerror(-s->result) : "complete", s->bytes);
+	     s->result ? strerror(-s->result) : s->stopped ? "stopped" : "complete",
+	     s->bytes);
 	close(s->fd);
 	s->fd = -1;
 	log->nr_open--;

@@ -38,6 +38,7 @@ struct log_stream {
 	struct sockaddr_storage	peer;
 	unsigned long long	bytes;	/* written */
 	int			result;	/* 0 or -errno */
+	bool			stopped; /* by us, when the sender had more */
 	bool			watched;	/* a request waits for data */
 };
 

@@ -109,7 +109,7 @@ void log_index_end(struct log *log, unsigned long long id)
 		.kind = htole16(SLUICE_ENTRY_END), .stream = htole64(id),
 		.end = {
 			.time_ns = htole64(now_ns()), .bytes = htole64(s->bytes),
-			.error = htole32(-s->result),
+			.error = htole32(s->stopped && !s->result ? EINTR : -s->result),
 		},
 	};
 

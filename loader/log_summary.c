@@ -25,7 +25,8 @@ static struct json_object *streams_json(const struct log *log)
 		obj = json_object_new_object();
 		json_add_u64(obj, "id", i + 1);
 		json_add_u64(obj, "bytes", s->bytes);
-		json_add_str(obj, "result", s->result ? strerror(-s->result) : "ok");
+		json_add_str(obj, "result", s->result ? strerror(-s->result) :
+			     s->stopped ? "stopped" : "ok");
 		json_object_array_add(list, obj);
 	}
 	return list;

@@ -512,6 +512,21 @@ const char *recording_state(const struct recording *rec,
 	return s->error ? "cut off" : "complete";
 }
 
+const char *recording_cause(const struct recording_stream *s)
+{
+	return s->error == EINTR ? "the recorder was stopped before it ended" :
+				   strerror(s->error);
+}
+
+const char *recording_result(const struct recording_stream *s)
+{
+	if (!s->ended)
+		return "unknown";
+	if (s->error == EINTR)
+		return "stopped";
+	return s->error ? strerror(s->error) : "ok";
+}
+
 const struct recording_extent *
 recording_extent(const struct recording *rec, const struct recording_stream *stream,
 		 unsigned long nr)

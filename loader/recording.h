@@ -88,6 +88,10 @@ bool recording_is_mirror(const struct recording *rec);
 const char *recording_state(const struct recording *rec,
 			    const struct recording_stream *stream);
 
+/* Why it is cut off, for a sentence, and in a word for JSON, "ok" if it is not */
+const char *recording_cause(const struct recording_stream *stream);
+const char *recording_result(const struct recording_stream *stream);
+
 /* Extent @nr of @stream, in order; NULL behind the last */
 const struct recording_extent *
 recording_extent(const struct recording *rec, const struct recording_stream *stream,

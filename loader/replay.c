@@ -53,7 +53,7 @@ static int find_stream(struct replay *replay, const char *names, unsigned long l
 	if (!s->ended)
 		note("stream %llu has no end: the recorder was killed", id);
 	else if (s->error)
-		note("stream %llu was cut off: %s", id, strerror(s->error));
+		note("stream %llu was cut off: %s", id, recording_cause(s));
 	return 0;
 }
 

@@ -78,11 +78,14 @@ until_true 60 six || die "nothing is indexed: $(cat /tmp/record.err)"
 cp /out/summary.json /tmp/summary.json
 kill -INT $record
 record_end
-jq -e '(.streams | map(.result) | unique) == ["ok"] and .conserved' /out/summary.json >/dev/null ||
+jq -e '(.streams | map(.result) | unique) == ["stopped"] and .conserved' /out/summary.json >/dev/null ||
 	die "$(cat /out/summary.json)"
 [ "$(jq '.written_bytes' /out/summary.json)" = \
 	"$("$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme0n2 --lba 1000000 | jq '.streams | map(.readable_bytes) | add')" ] ||
 	die "what was written is not what the index has"
+"$sluice" list -j --nvme /dev/nvme0n1,/dev/nvme0n2 --lba 1000000 |
+	jq -e '.streams | all(.state == "cut off" and .result == "stopped")' >/dev/null ||
+	die "what was stopped looks as if the sender had ended it"
 kill "${senders[@]}" 2>/dev/null || :
 cp /out/summary.json /out/stopped.json
 cp /tmp/summary.json /out/summary.json

@@ -595,7 +595,7 @@ class Recorder:
 
     def ended(self, codes):
         rc, s = finish(self.p, codes, "streams ended early|writing the index")
-        if not rc and any(t["result"] != "ok" for t in s["streams"]):
+        if not rc and any(t["result"] not in ("ok", "stopped") for t in s["streams"]):
             raise Failed(f"exit code 0, but {s['streams']}")
         return rc, s
 
