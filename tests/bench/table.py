@@ -268,6 +268,9 @@ def print_sweep(results):
         row("---", *(["---:"] * (len(found) + flat)))
         for what, values in (("region, BPF, io_uring, NVMe", mine), ("all", total)):
             row(what, *("%.0f" % v for v in values), *([flatness(values)] if flat else []))
+        row("all, by how much runs differ",
+            *("%.0f" % (r["spread"] * n) for (_, r), n in zip(found, scale)),
+            *([""] if flat else []))
 
 
 def print_wall(results):
