@@ -23,7 +23,7 @@ static const struct btf_type *io_unified_nvme_type;
  * Is @st to be asked?  1: yes; 0: it has been ejected, and data goes past it; or
  * -ECANCELED: that it may not, either.
  */
-static int io_unified_asked(const struct io_unified_stage *st)
+static __always_inline int io_unified_asked(const struct io_unified_stage *st)
 {
 	if (likely(!test_bit(IO_UNIFIED_STAGE_EJECTED, &st->flags)))
 		return 1;
