@@ -105,5 +105,4 @@ exec 9>&-
 record_end
 wait $sender
 [ ! -e /sys/fs/bpf/sluice ] || die "left behind: $(find /sys/fs/bpf/sluice)"
-[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|count_rx|meter_rx"))) | length')" = 0 ] ||
-	die "programs are still loaded"
+unloaded "filter_rx|count_rx|meter_rx" || die "programs are still loaded"

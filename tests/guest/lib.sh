@@ -22,6 +22,14 @@ until_true() {
 	done
 }
 
+none_loaded() { # REGEX
+	[ "$(bpftool -j prog show | jq --arg re "$1" 'map(select(.name // "" | test($re))) | length')" = 0 ]
+}
+
+# unloaded REGEX: no BPF program has such a name.  The kernel frees them when nobody can be
+# in them any more
+unloaded() { until_true 10 none_loaded "$1"; }
+
 port_new() { # ID [QUEUES]: one port with two queues or so many, prints its name
 	local dir=/sys/bus/netdevsim/devices/netdevsim$1/net
 	echo "$1 1 ${2:-2}" >/sys/bus/netdevsim/new_device

@@ -17,5 +17,4 @@ send_all "$nr"
 record_end
 # no trace left behind
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
-[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|record_complete|place_|sluice_flow"))) | length')" = 0 ] ||
-	die "programs are still loaded"
+unloaded "filter_rx|record_complete|place_|sluice_flow" || die "programs are still loaded"

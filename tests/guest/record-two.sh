@@ -29,7 +29,7 @@ flows() { bpftool -j prog show | jq 'map(select(.name == "sluice_flow")) | lengt
 nothing_left() {
 	[ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 	! rx ip link show "$RX" | grep -q xdp || die "XDP is still attached"
-	until_true 10 test "$(flows)" = 0 || die "programs are still loaded"
+	unloaded sluice_flow || die "programs are still loaded"
 }
 
 nic 1500 on 3
@@ -85,7 +85,8 @@ done
 start_b --name a
 ! wait "${pid[b]}" || die "two pipelines of one name"
 grep -q "'a' runs already" /tmp/b.err || die "unclear: $(cat /tmp/b.err)"
-[ "$(flows)" = 1 ] || die "$(flows) programs of XDP"
+one_flow() { [ "$(flows)" = 1 ]; }
+until_true 10 one_flow || die "$(flows) programs of XDP"
 kill -INT "${pid[a]}"
 ended a
 nothing_left

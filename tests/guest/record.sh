@@ -21,8 +21,4 @@ record_end
 # no trace left behind
 [ ! -e /sys/fs/bpf/sluice ] || die "left in bpffs: $(find /sys/fs/bpf/sluice)"
 ! rx ip link show "$RX" | grep -q xdp || die "XDP is still attached"
-# the kernel frees programs when nobody can be in them any more
-no_progs() {
-	[ "$(bpftool -j prog show | jq 'map(select(.name | test("filter_rx|record_complete|sluice_flow"))) | length')" = 0 ]
-}
-until_true 10 no_progs || die "programs are still loaded"
+unloaded "filter_rx|record_complete|sluice_flow" || die "programs are still loaded"
