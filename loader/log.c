@@ -55,7 +55,8 @@ static void shut_streams(struct log *log)
 
 		if (s->fd < 0)
 			continue;
-		s->stopped = has_more(s->fd);
+		/* also when it ended after an earlier time */
+		s->stopped |= has_more(s->fd);
 		shutdown(s->fd, SHUT_RD);
 	}
 }
