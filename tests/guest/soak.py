@@ -29,6 +29,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 SLUICE = "/sluice/build/vm/sluice"
 COUNT = "/sluice/build/vm/examples/stage-count.bpf.o"
@@ -296,6 +297,17 @@ class Process:
     def signal(self, sig):
         self.popen.send_signal(sig)
 
+    def interrupt(self):
+        fault("interrupt")
+        self.signal(signal.SIGINT)
+
+    def cancel(self):
+        """The second signal ends what the first one lets come to its end."""
+        fault("cancel")
+        self.signal(signal.SIGINT)
+        self.stopping.wait(LIMIT)
+        self.signal(signal.SIGINT)
+
     def says(self):
         """But for tap's summary, which is there, too"""
         return re.sub(SUMMARY, "", "".join(self.err))
@@ -546,8 +558,7 @@ class Recorder:
         gate = self.send(1, 6000000, what == "client-reset")
         gate.wait()
         if what == "interrupt":
-            fault(what)
-            p.signal(signal.SIGINT)
+            p.interrupt()
         elif what == "reset-queue":
             reset_queue(self.queue)
         sender, = self.senders
@@ -698,17 +709,13 @@ class Recorder:
         return True, (True, compared)
 
     def with_interrupt(self, drop):
-        fault("interrupt")
-        self.p.signal(signal.SIGINT)
+        self.p.interrupt()
         self.ended((1,) if self.bad else (0,))
         self.all_end()
         return False, (True, self.check(drop, "cut"))
 
     def with_cancel(self, drop):
-        fault("cancel")
-        self.p.signal(signal.SIGINT)
-        self.p.stopping.wait(LIMIT)
-        self.p.signal(signal.SIGINT)
+        self.p.cancel()
         self.ended((0, 1))
         self.all_end()
         return False, (True, self.check(drop, "canceled"))
@@ -792,13 +799,9 @@ class Tapper:
             killed(p, sluice_json("show", "tap")[0] if p.popen.poll() is None else {})
             self.patient = True
         elif what == "interrupt":
-            fault(what)
-            p.signal(signal.SIGINT)
+            p.interrupt()
         elif what == "cancel":
-            fault(what)
-            p.signal(signal.SIGINT)
-            p.stopping.wait(LIMIT)
-            p.signal(signal.SIGINT)
+            p.cancel()
             codes, pattern = (1,), "bytes received were not written"
         elif what == "reset-queue":
             reset_queue(self.queue)
@@ -900,14 +903,10 @@ class Server:
             # all have to be connected for the rest
             if not until(lambda: all(c.got or c.end for c in clients)):
                 raise Failed(f"serve: clients wait: {p.says()}")
-            fault(what)
-            p.signal(signal.SIGINT)
+            p.interrupt()
             codes = (0,)
         elif what == "cancel":
-            fault(what)
-            p.signal(signal.SIGINT)
-            p.stopping.wait(LIMIT)
-            p.signal(signal.SIGINT)
+            p.cancel()
             codes, pattern = (1,), "clients were cut off"
         elif what == "reset-controller":
             reset_controller(2)
@@ -1137,7 +1136,6 @@ def worker(name, what):
         except Failed as e:
             fail(f"{name} {epoch} {nr}: {e}")
         except Exception as e:  # pylint: disable=broad-except
-            import traceback
             traceback.print_exc()
             fail(f"{name} {epoch} {nr}: {e!r}")
 
