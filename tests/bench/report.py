@@ -170,14 +170,20 @@ def per_unit(few, many, units):
     return {k: (many.get(k, 0) - few.get(k, 0)) / units for k in set(few) | set(many)}
 
 
+def read_runs(folder):
+    """Of each run that counts its number, its name, units, and microseconds."""
+    with open(os.path.join(folder, "runs")) as f:
+        for nr, line in enumerate(f, 1):
+            if not line.startswith("warm-up "):
+                work, who, units, *rest, took = line.split()
+                yield nr, " ".join([work, who, *rest]), int(units), float(took)
+
+
 def by_clock(folder):
     """Microseconds for a unit: of each size the run that took the least."""
     runs = collections.defaultdict(list)
-    with open(os.path.join(folder, "runs")) as f:
-        for line in f:
-            if not line.startswith("warm-up "):
-                work, who, units, *rest = line.split()
-                runs[" ".join([work, who, *rest[:-1]])].append((int(units), float(rest[-1])))
+    for _, name, units, took in read_runs(folder):
+        runs[name].append((units, took))
     results = {}
     for name, all_runs in runs.items():
         n1, n2 = min(all_runs)[0], max(all_runs)[0]
@@ -208,18 +214,12 @@ def main():
     runs = collections.defaultdict(list)
     latencies = {}
     found = read_found(os.path.join(folder, "found"))
-    with open(os.path.join(folder, "runs")) as f:
-        for nr, line in enumerate(f, 1):
-            if line.startswith("warm-up "):
-                continue
-            work, who, units, *rest = line.split()
-            name = " ".join([work, who, *rest[:-1]])
-            runs[name].append((int(units),
-                               read_run(os.path.join(folder, "counts", str(nr)), symbols),
-                               found[nr]))
-            latency = os.path.join(folder, "latency.%d" % nr)
-            if os.path.exists(latency):
-                latencies[name] = read_latency(latency)
+    for nr, name, units, _ in read_runs(folder):
+        runs[name].append((units, read_run(os.path.join(folder, "counts", str(nr)), symbols),
+                           found[nr]))
+        latency = os.path.join(folder, "latency.%d" % nr)
+        if os.path.exists(latency):
+            latencies[name] = read_latency(latency)
     results = {name: {"latency": what} for name, what in latencies.items()}
     for name, all_runs in runs.items():
         sizes = sorted({u for u, *_ in all_runs})
