@@ -297,14 +297,17 @@ static void test_not_placed(void)
 	free(sink.want);
 }
 
-/* The buffers are as small as they can be: the sender waits again and again */
+/*
+ * The buffers are small: the sender waits again and again.  With one that does not hold
+ * a segment or two TCP would find the window by its probes, of 768 bytes every 200 ms.
+ */
 static void receive_slowly(int sock, void *arg)
 {
 	struct sink *sink = arg;
 	char *buf = malloc(sink->len + 1);
 	size_t got = 0;
 	ssize_t n;
-	int small = 1;
+	int small = 8 << 10;
 
 	setsockopt(sock, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
 	while (got <= sink->len && (n = read(sock, buf + got, 100)) > 0)
