@@ -257,25 +257,40 @@ static int copy_stream(const struct recording *rec, const struct list_options *o
 			return -1;
 		done = from + e->bytes;
 	}
-	if (done < s->total && lost(opt, done, s->total, why))
+	if (done < s->total && !s->nr_behind && lost(opt, done, s->total, why))
 		return -1;
 	return 0;
 }
 
+static void explain_open(const struct recording_stream *s)
+{
+	note("stream %llu has no end: the recorder still runs, or was killed", s->id);
+	if (s->nr_behind)
+		note("stream %llu: after byte %llu some were not written (yet); --partial gives what is behind",
+		     s->id, s->readable);
+}
+
 static int read_stream(const struct recording *rec, const struct list_options *opt)
 {
-	const struct recording_stream *s = recording_find(rec, opt->stream);
+	const struct recording_stream *found = recording_find(rec, opt->stream);
+	struct recording_stream all;
+	struct recording_stream *s = &all;
 	int fd = STDOUT_FILENO, ret;
 
-	if (!s)
+	if (!found)
 		return error("--stream %llu: there is none; 'sluice list --nvme %s' lists them",
 			     opt->stream, opt->nvme);
+	all = *found;
+	if (opt->partial) {
+		all.nr_extents += all.nr_behind;
+		all.nr_behind = 0;
+	}
 	/* before a file is made for it */
-	if (s->readable != s->total && !opt->partial)
+	if (recording_lost(rec, s) && !opt->partial)
 		return error("stream %llu is %s: %llu of its %llu bytes are left; --partial gives them",
 			     s->id, recording_state(rec, s), s->readable, s->total);
 	if (!s->ended)
-		note("stream %llu has no end: the recorder still runs, or was killed", s->id);
+		explain_open(s);
 	else if (s->error)
 		note("stream %llu was cut off: %s", s->id, recording_cause(s));
 	if (strcmp(opt->output, "-"))

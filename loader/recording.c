@@ -465,6 +465,28 @@ static void keep_valid(struct recording *rec)
 	rec->nr_extents = kept;
 }
 
+static bool is_open(const struct recording *rec, const struct recording_stream *s)
+{
+	return !s->ended && !(rec->super.flags & SLUICE_FORMAT_ROTATE);
+}
+
+/* What is readable of a stream without an end goes as far as there is no hole */
+static void find_behind(const struct recording *rec, struct recording_stream *s)
+{
+	const struct recording_extent *e;
+	unsigned long long done = 0;
+	unsigned long nr;
+
+	for (nr = 0; (e = recording_extent(rec, s, nr)); nr++) {
+		if (e->vblock * rec->super.block_size != done)
+			break;
+		done += e->bytes;
+	}
+	s->nr_behind = s->nr_extents - nr;
+	s->nr_extents = nr;
+	s->readable = done;
+}
+
 int recording_open(struct recording *rec, const char *names, unsigned long long lba)
 {
 	memset(rec, 0, sizeof(*rec));
@@ -478,6 +500,9 @@ int recording_open(struct recording *rec, const char *names, unsigned long long 
 		qsort(rec->extents, rec->nr_extents, sizeof(*rec->extents), by_place);
 	find_heads(rec);
 	keep_valid(rec);
+	for (unsigned long i = 0; i < rec->nr_streams; i++)
+		if (is_open(rec, &rec->streams[i]))
+			find_behind(rec, &rec->streams[i]);
 	return 0;
 }
 
@@ -502,10 +527,15 @@ const struct recording_stream *recording_find(const struct recording *rec,
 	return NULL;
 }
 
+bool recording_lost(const struct recording *rec, const struct recording_stream *s)
+{
+	return s->readable != s->total && !is_open(rec, s);
+}
+
 const char *recording_state(const struct recording *rec,
 			    const struct recording_stream *s)
 {
-	if (s->readable != s->total)
+	if (recording_lost(rec, s))
 		return rec->super.flags & SLUICE_FORMAT_ROTATE ? "overwritten" : "damaged";
 	if (!s->ended)
 		return "open";

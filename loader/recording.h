@@ -44,10 +44,15 @@ struct recording_stream {
 	unsigned short		port;
 	unsigned long long	begin_ns, end_ns;
 	unsigned long long	total;		/* bytes, also those that are lost */
-	unsigned long long	readable;	/* bytes that are still there */
+	unsigned long long	readable;	/* bytes of nr_extents */
 	int			error;		/* that ended it, errno */
 	unsigned long		first;		/* of its extents */
 	unsigned long		nr_extents;
+	/*
+	 * More of them, behind some that are not there (yet): of a stream without an
+	 * end, which has been written in another order
+	 */
+	unsigned long		nr_behind;
 };
 
 struct recording_dev {
@@ -84,6 +89,8 @@ const char *recording_uuid(const unsigned char *uuid);
 const struct recording_stream *recording_find(const struct recording *rec,
 					      unsigned long long id);
 bool recording_is_mirror(const struct recording *rec);
+/* Is some missing of what had been written? */
+bool recording_lost(const struct recording *rec, const struct recording_stream *stream);
 /* "complete", "open", "cut off", "overwritten" or "damaged" */
 const char *recording_state(const struct recording *rec,
 			    const struct recording_stream *stream);

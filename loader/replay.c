@@ -47,7 +47,7 @@ static int find_stream(struct replay *replay, const char *names, unsigned long l
 	if (!s)
 		return error("--stream %llu: there is none; 'sluice list --nvme %s' lists them",
 			     id, names);
-	if (s->readable != s->total)
+	if (recording_lost(&replay->rec, s))
 		return error("stream %llu is %s: %llu of its %llu bytes are left; 'sluice read --partial' gives them",
 			     id, recording_state(&replay->rec, s), s->readable, s->total);
 	if (!s->ended)

@@ -220,7 +220,7 @@ static int find_stream(struct serve *srv)
 	if (replay_open(&srv->replay, o->nvme, o->lba, o->stream))
 		return -1;
 	srv->src = &srv->replay.src;
-	srv->bytes = srv->replay.stream->total;
+	srv->bytes = srv->replay.stream->readable;
 	return 0;
 }
 

@@ -223,6 +223,39 @@ static void make_usual(struct image *im)
 	end(im, 1, 1724, 0);
 }
 
+/* The first of three extents is there or not, and there is an end or not */
+static void test_holes(void)
+{
+	const struct recording_stream *s;
+	struct recording rec;
+
+	for (unsigned int nr = 0; nr < 8; nr++) {
+		bool whole = nr & 1, ends = nr & 2, rotate = nr & 4;
+
+		make(&images[0], 0, 1, SLUICE_LAYOUT_STRIPE,
+		     rotate ? SLUICE_FORMAT_ROTATE : 0);
+		extent(&images[0], 0, 1, 2, 2, BLOCK);
+		extent(&images[0], 0, 1, 0, 0, BLOCK);
+		if (whole)
+			extent(&images[0], 0, 1, 1, 1, BLOCK);
+		if (ends)
+			end(&images[0], 1, 3 * BLOCK, 0);
+		CHECK(!load(&rec));
+		s = recording_find(&rec, 1);
+		CHECK(s && s->total == 3 * BLOCK && (long)s->readable == read_stream(&rec, 1));
+		if (whole)
+			CHECK(is_state(&rec, 1, ends ? "complete" : "open") &&
+			      s->readable == 3 * BLOCK && !s->nr_behind);
+		else if (rotate || ends)
+			CHECK(is_state(&rec, 1, rotate ? "overwritten" : "damaged") &&
+			      s->readable == 2 * BLOCK && !s->nr_behind);
+		else
+			CHECK(is_state(&rec, 1, "open") && s->readable == BLOCK &&
+			      s->nr_behind == 1);
+		recording_close(&rec);
+	}
+}
+
 static void test_usual(void)
 {
 	struct recording rec;
@@ -463,6 +496,7 @@ int main(int argc, char **argv)
 	snprintf(images[1].path, sizeof(images[1].path), "%s/b.img", argv[1]);
 	CHECK(crc32c(0, "123456789", 9) == 0xe3069283);
 	test_usual();
+	test_holes();
 	test_super();
 	test_entries();
 	test_extents();
