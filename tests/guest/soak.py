@@ -59,7 +59,7 @@ pause = started			# when the threads are to pause
 stop = threading.Event()	# the time is over, or something failed
 failures = []
 lock = threading.Lock()
-starting = threading.Lock()	# the link is up while a pipeline starts
+starting = threading.Lock()	# the link stays up
 faults = collections.Counter()
 rounds = collections.Counter()
 totals = collections.defaultdict(collections.Counter)
@@ -466,7 +466,8 @@ def reset_controller(nr):
 
 def reset_queue(queue):
     fault("reset-queue")
-    with open("/sys/kernel/debug/netdevsim/netdevsim10/ports/0/queue_reset", "w") as f:
+    path = "/sys/kernel/debug/netdevsim/netdevsim10/ports/0/queue_reset"
+    with starting, open(path, "w") as f:
         f.write(f"{queue} 1")
 
 
