@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# NVMe over TCP through the rings, compared with PCIe, and reservations between
-# two hosts: tests/guest/conform-nvme-tcp.sh
+# NVMe over TCP through the rings, compared with PCIe, with two paths of which one or
+# both go, and reservations between two hosts: tests/guest/conform-nvme-tcp.sh
 . "$(dirname "$0")/../lib.sh"
 for nr in 0 1 2; do truncate -s 64M "$dir/disk$nr.img"; done
 vm --disk "$dir/disk0.img" --disk "$dir/disk1.img,discard=unmap" \

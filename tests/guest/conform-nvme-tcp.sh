@@ -5,7 +5,7 @@
 #
 # paths: a namespace at hand, and the same one by NVMe over TCP through the
 # kernel's target.  The rings give the same lines for both, but for what the
-# target lacks.  A slow one by TCP after that.
+# target lacks.  A slow one by TCP after that, and one with two paths.
 #
 # hosts: reservations, which need two hosts.  This kernel is that if it joins no
 # paths (nvme_core.multipath=N).
@@ -68,6 +68,15 @@ slow() {
 	target_stop >/dev/null
 }
 
+two_paths() {
+	target_start "$(block "$(node sluice1 1)")" && target_port 2 || exit
+	for port in 1 2; do
+		target_connect 1 $port --reconnect-delay 1 >/dev/null || exit
+	done
+	tap nvme-ana "$(node sluicetcp 1)" $nqn $target/ports/1 $target/ports/2
+	target_stop >/dev/null
+}
+
 reservations() {
 	local a b
 	target_start "$(block "$(node sluice1 1)")" resv_enable=1 || exit
@@ -77,7 +86,7 @@ reservations() {
 }
 
 case $1 in
-paths) compare; slow ;;
+paths) compare; slow; two_paths ;;
 hosts) reservations ;;
 esac
 exit $failed
