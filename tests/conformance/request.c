@@ -369,12 +369,24 @@ bool all_gone(struct setup *s)
 	return !s->r.stats->in_flight.bufs && balanced(s->r.stats);
 }
 
+static void give_all_back(struct setup *s, const uint64_t *kept, unsigned int *nr)
+{
+	while (*nr) {
+		give_back(s, kept[--*nr]);
+		/* no more fit into the SQ at a time */
+		if (s->r.queued > s->r.sq->ring_mask)
+			region_submit(&s->r);
+	}
+	region_submit(&s->r);
+}
+
 int receive(struct setup *s, struct op op, const char *want, size_t len,
 	    size_t rec, unsigned int keep, bool *same, bool *records)
 {
 	struct io_uring_cqe *rcqe;
 	struct io_unified_cqe cqe;
 	uint64_t *kept = calloc(keep + 1, sizeof(*kept));
+	uint64_t stalls = s->r.stats->rx_stalls;
 	size_t got = 0, in_rec = 0;
 	unsigned int nr = 0;
 	bool done = false;
@@ -389,10 +401,9 @@ int receive(struct setup *s, struct op op, const char *want, size_t len,
 
 			if (done && !s->r.cq->flags)
 				break;
-			if (nr) {
-				while (nr)
-					give_back(s, kept[--nr]);
-				region_submit(&s->r);
+			if (nr && (keep != KEEP_ALL || s->r.stats->rx_stalls != stalls)) {
+				stalls = s->r.stats->rx_stalls;
+				give_all_back(s, kept, &nr);
 			}
 			/* runs the ring's task work */
 			if (!io_uring_wait_cqe_timeout(&s->ring, &rcqe, &ts)) {
@@ -414,15 +425,10 @@ int receive(struct setup *s, struct op op, const char *want, size_t len,
 			in_rec = 0;
 		}
 		kept[nr++] = cqe.dma_addr;
-		if (nr > keep) {
-			while (nr)
-				give_back(s, kept[--nr]);
-			region_submit(&s->r);
-		}
+		if (nr > keep)
+			give_all_back(s, kept, &nr);
 	}
-	while (nr)
-		give_back(s, kept[--nr]);
-	region_submit(&s->r);
+	give_all_back(s, kept, &nr);
 	if (got != len) {
 		note("%zu of %zu bytes", got, len);
 		*same = false;

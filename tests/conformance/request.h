@@ -137,9 +137,10 @@ void wait_idle(struct setup *s);
 bool all_gone(struct setup *s);
 /*
  * What the application gets of a stream, compared with what was sent; pieces
- * are kept until there are @keep, and then given back.  Returns the request's
- * res.
+ * are kept until there are @keep or nothing more comes, and then given back; with
+ * KEEP_ALL until reception waits for them.  Returns the request's res.
  */
+#define KEEP_ALL	100000
 int receive(struct setup *s, struct op op, const char *want, size_t len,
 	    size_t rec, unsigned int keep, bool *same, bool *records);
 
