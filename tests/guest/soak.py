@@ -837,8 +837,8 @@ class Tapper:
         try:
             return stages.churn()
         except Failed:
-            # it has ended, with its only stream
-            if p.popen.poll() is None and "no pipeline" not in str(sys.exc_info()[1]):
+            # it has ended, or is about to, with its only stream
+            if not until(lambda: p.popen.poll() is not None, 60):
                 raise
             return "maybe"
 
