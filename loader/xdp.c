@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "flow.skel.h"
+#include "net.h"
 #include "output.h"
 #include "xdp.h"
 #include "xdp_prog.h"
@@ -49,6 +50,14 @@ static int xdp_attach(struct xdp *xdp)
 	return ret;
 }
 
+/* They are dropped, and with them connections that have nothing to do with us */
+static void warn_of_others(const char *ifname, unsigned int queue)
+{
+	if (net_rss_uses(ifname, queue) == 1)
+		note("%s also gives queue %u a share of all other connections (RSS), whose packets are dropped there: 'ethtool -X %s equal N' gives them only the first N, --xdp off passes them",
+		     ifname, queue, ifname);
+}
+
 struct xdp *xdp_open(unsigned int ifindex, const char *ifname, enum xdp_use use,
 		     unsigned int queue, unsigned short port)
 {
@@ -76,8 +85,10 @@ struct xdp *xdp_open_queues(unsigned int ifindex, const char *ifname, enum xdp_u
 		free(xdp);
 		return NULL;
 	}
-	for (unsigned int i = 0; i < nr; i++)
+	for (unsigned int i = 0; i < nr; i++) {
 		xdp->skel->rodata->queues[i] = queues[i];
+		warn_of_others(ifname, queues[i]);
+	}
 	xdp->skel->rodata->nr_queues = nr;
 	xdp->skel->rodata->port = port;
 	if (!xdp_attach(xdp))
