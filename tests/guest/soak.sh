@@ -6,9 +6,10 @@ set -uo pipefail
 . /sluice/tests/guest/lib.sh
 
 nic 1500 on 3
-for to in 1 2; do
-	rx ethtool -N "$RX" flow-type tcp4 dst-port $((7999 + to)) action $to >/dev/null ||
-		die "no steering"
+# what is not for a pipeline must not get to its queue, where it is dropped
+for rule in "8000 action 1" "8001 action 2" "8002 action 0"; do
+	# shellcheck disable=SC2086 # words
+	rx ethtool -N "$RX" flow-type tcp4 dst-port $rule >/dev/null || die "no steering"
 done
 # few free pages of each CPU's own, which are not counted as free
 echo 10000 >/proc/sys/vm/percpu_pagelist_high_fraction
