@@ -383,20 +383,22 @@ static bool io_unified_end_room(struct io_unified_region *r)
  */
 static bool io_unified_stream_flush(struct io_unified_stream *s)
 {
-	bool wait = s->eof && !s->hurry && !READ_ONCE(s->error) &&
-		    !io_unified_end_room(s->region);
+	struct io_unified_region *r = s->region;
 
-	if (s->eof && !wait && s->rec->frags.len)
+	if (s->eof && !s->hurry && !READ_ONCE(s->error) && !io_unified_end_room(r)) {
+		io_unified_rx_end(s);
+		io_unified_issue_list(r, &s->ready);
+		return false;
+	}
+	if (s->eof && s->rec->frags.len)
 		io_unified_record(s);
 	io_unified_rx_end(s);
-	if (!s->dev)
-		return !wait;
-	if (!s->error && !wait)
+	if (!s->error && s->dev)
 		io_unified_close(s);
-	if (!s->error && !wait && s->eof)
+	if (!s->error && s->dev && s->eof)
 		io_unified_close_last(s);
-	io_unified_issue_list(s->region, &s->ready);
-	return !wait;
+	io_unified_issue_list(r, &s->ready);
+	return true;
 }
 
 /*
