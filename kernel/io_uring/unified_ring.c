@@ -12,6 +12,7 @@
 #include <linux/kthread.h>
 #include <linux/nospec.h>
 #include <linux/sched.h>
+#include <linux/security.h>
 #include <trace/events/io_unified.h>
 
 #include "io_uring.h"
@@ -343,7 +344,12 @@ static int io_unified_poller(void *data)
 int io_unified_start_poller(struct io_unified_region *r)
 {
 	struct task_struct *tsk;
+	int ret;
 
+	/* as of a ring's own poller */
+	ret = security_uring_sqpoll();
+	if (ret)
+		return ret;
 	tsk = kthread_create_on_node(io_unified_poller, r,
 				     page_to_nid(r->mr.pages[0]),
 				     "iou-unified-%d", task_pid_nr(current));

@@ -82,7 +82,7 @@ compile whole "" "IO_URING_UNIFIED=y IO_URING_UNIFIED_BPF=y" "${gcc[@]}"
 compile off "-IO_URING_UNIFIED" "-IO_URING_UNIFIED -IO_URING_UNIFIED_BPF" "${gcc[@]}"
 compile no-zcrx "-IO_URING_ZCRX -IO_URING_UNIFIED" "-IO_URING_UNIFIED -IO_URING_UNIFIED_BPF" "${gcc[@]}"
 compile no-bpf "$no_bpf" "IO_URING_UNIFIED=y -IO_URING_UNIFIED_BPF" "${gcc[@]}"
-compile modules "BLK_DEV_NVME=m NVME_TCP=m NVME_TARGET=m NVME_TARGET_TCP=m" \
+compile modules "MODULES=y MODULE_UNLOAD=y BLK_DEV_NVME=m NVME_TCP=m NVME_TARGET=m NVME_TARGET_TCP=m" \
 	"IO_URING_UNIFIED=y NVME_CORE=m" "${gcc[@]}"
 exported modules
 compile i386 "-64BIT -IA32_EMULATION -NUMA $no_bpf" "IO_URING_UNIFIED=y" "${gcc[@]}" ARCH=i386

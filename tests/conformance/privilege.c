@@ -4,10 +4,12 @@
  * are its columns; what they get is a check, and the table as it came out is
  * written to TABLE, as Markdown.
  *
- * Usage: privilege GENERIC_NODE STAGE.bpf.o NIC QUEUE TABLE
+ * Usage: privilege GENERIC_NODE STAGE.bpf.o NIC QUEUE TABLE [MODULE.bpf.o MODULE_TABLE]
  *
  * The caller is root in the NIC's network namespace.  Overwrites the first block of
- * the namespace.
+ * the namespace.  With MODULE.bpf.o there is a table more, of what a security module
+ * refuses and of a kernel that is locked down, as it is afterwards; that needs a kernel
+ * with both.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +31,7 @@
 #include <linux/capability.h>
 
 #include "device.h"
+#include "module.h"
 #include "request.h"
 #include "tap.h"
 
@@ -36,6 +39,7 @@
 #define CAP(name)	(1ull << CAP_##name)
 #define DISABLED	"/proc/sys/kernel/io_uring_disabled"
 #define GROUP		"/proc/sys/kernel/io_uring_group"
+#define LOCKDOWN	"/sys/kernel/security/lockdown"
 
 static const struct who {
 	const char	*name;
@@ -67,6 +71,7 @@ static const struct outcome {
 	{ 'A', EACCES, "EACCES" },
 	{ 'D', ENODEV, "ENODEV" },
 	{ 'M', ENOMEM, "ENOMEM" },
+	{ 'R', MODULE_ERROR, "refused" },
 };
 
 enum { NO_DEVICE, WRITABLE, READ_ONLY };
@@ -86,6 +91,7 @@ struct row {
 	/* of the machine */
 	const char	*disabled;	/* io_uring_disabled */
 	bool		group;
+	unsigned int	refuse;		/* by the security module */
 };
 
 static struct device dev;
@@ -95,6 +101,8 @@ static struct region reg;
 static void *stage;
 static size_t stage_size;
 static struct bpf_object *loaded;
+static int connection;
+static unsigned int *refused;
 
 static const char *outcome(int err)
 {
@@ -205,6 +213,23 @@ static int try_region_device(void)
 	return new_region(0, dev.fd, 16384, 0);
 }
 
+static int try_region_flags(unsigned int flags)
+{
+	struct region r;
+
+	return region_open(&r, dev.fd, 16384, flags, 0) ?: region_close(&r);
+}
+
+static int try_region_admin(void)
+{
+	return try_region_flags(IO_UNIFIED_REG_ADMIN);
+}
+
+static int try_region_poller(void)
+{
+	return try_region_flags(IO_UNIFIED_REG_POLL);
+}
+
 static int try_region_large(void)
 {
 	return new_region(0, 0, 8 << 20, 0);
@@ -310,8 +335,8 @@ static int try_format(void)
 	return command(&sqe);
 }
 
-/* A request, by the region's ring */
-static int request(unsigned int flags)
+/* A request of one block, by the region's ring */
+static int request(int fd, unsigned int mask, unsigned int flags)
 {
 	struct io_uring_params p = { };
 	struct io_uring_sqe *sqe;
@@ -328,7 +353,7 @@ static int request(unsigned int flags)
 	if (ret)
 		return ret;
 	sqe = io_uring_get_sqe(&ring);
-	io_uring_prep_rw(IORING_OP_UNIFIED, sqe, -1, NULL, dev.lba_size, NVME);
+	io_uring_prep_rw(IORING_OP_UNIFIED, sqe, fd, NULL, dev.lba_size, mask);
 	sqe->rw_flags = flags;
 	ret = io_uring_submit_and_wait(&ring, 1);
 	if (ret < 0)
@@ -339,12 +364,17 @@ static int request(unsigned int flags)
 
 static int try_op_read(void)
 {
-	return request(0);
+	return request(-1, NVME, 0);
 }
 
 static int try_op_write(void)
 {
-	return request(IORING_UNIFIED_F_WRITE);
+	return request(-1, NVME, IORING_UNIFIED_F_WRITE);
+}
+
+static int try_op_send(void)
+{
+	return request(connection, NET, IORING_UNIFIED_F_SEND);
 }
 
 static struct bpf_object *open_stage(struct bpf_map **map)
@@ -451,6 +481,37 @@ static const struct row rows[] = {
 	{ "attach one that it was given", "+++++++++", try_attach, REGION(WRITABLE) },
 };
 
+/* Asked in this order: rights first, then the security module */
+static const struct row module_rows[] = {
+	{ "`uring_cmd` is refused: `UNIFIED_REGION` without a device", "+P+P+PPPP",
+	  try_region_only, .refuse = REFUSE_CMD },
+	{ "... with a device", "RPRPRPPPP", try_region_device, .refuse = REFUSE_CMD },
+	{ "... `UNIFIED_IFQ`", "RPAPAPPPP", try_ifq, .refuse = REFUSE_CMD },
+	{ "... `UNIFIED_DEV`", "RPRPRPPPP", try_add_dev,
+	  REGION(NO_DEVICE), .refuse = REFUSE_CMD },
+	{ "... Read, by a region that is there", "+++++++++", try_sq_read,
+	  REGION(WRITABLE), .refuse = REFUSE_CMD },
+	{ "Only for admin commands: `UNIFIED_REGION` with a device", "+P+P+PPPP",
+	  try_region_device, .refuse = REFUSE_ADMIN },
+	{ "... with `IO_UNIFIED_REG_ADMIN`", "RPRPRPPPP", try_region_admin,
+	  .refuse = REFUSE_ADMIN },
+	{ "`uring_sqpoll` is refused: `UNIFIED_REGION` with a device", "+P+P+PPPP",
+	  try_region_device, .refuse = REFUSE_POLL },
+	{ "... with `IO_UNIFIED_REG_POLL`", "RPRPRPPPP", try_region_poller,
+	  .refuse = REFUSE_POLL },
+	{ "`socket_sendmsg` is refused: `IORING_OP_UNIFIED` that sends", "RRRRRRRRR",
+	  try_op_send, REGION(NO_DEVICE), .refuse = REFUSE_SEND },
+	{ "... without that", "+++++++++", try_op_send, REGION(NO_DEVICE) },
+};
+
+static const struct row lockdown_rows[] = {
+	{ "Lockdown for confidentiality: `UNIFIED_REGION` with a device", "+P+P+PPPP",
+	  try_region_device },
+	{ "... with a NIC queue", "+PPP+PPPP", try_region_nic },
+	{ "... a vendor's command", "+A+A+AAAA", try_sq_vendor, REGION(WRITABLE) },
+	{ "... load a stage", "+P+P+PP+P", try_load, REGION(WRITABLE) },
+};
+
 /* --- one cell, one row ----------------------------------------------------- */
 
 static int cell(const struct row *row, const struct who *w)
@@ -536,11 +597,15 @@ static void try_row(const struct row *row, FILE *table)
 			put(DISABLED, row->disabled);
 		if (row->group)
 			put(GROUP, "65534");
+		if (row->refuse)
+			*refused = row->refuse;
 		got = cell(row, &who[i]);
 		if (row->disabled)
 			put(DISABLED, "0");
 		if (row->group)
 			put(GROUP, "-1");
+		if (row->refuse)
+			*refused = REFUSE_NOTHING;
 		close_row(row);
 		if (!ok(got == want, "%s: %s: %s", row->what, who[i].name, outcome(want)))
 			note("got %s", outcome(got));
@@ -549,8 +614,12 @@ static void try_row(const struct row *row, FILE *table)
 	fprintf(table, "\n");
 }
 
-static void table_head(FILE *table)
+static FILE *table_begin(const char *name)
 {
+	FILE *table = fopen(name, "w");
+
+	if (!table)
+		bail_out("%s: %s", name, strerror(errno));
 	fprintf(table, "| |");
 	for (size_t i = 0; i < NR_WHO; i++)
 		fprintf(table, " %s |", who[i].name);
@@ -558,15 +627,69 @@ static void table_head(FILE *table)
 	for (size_t i = 0; i < NR_WHO; i++)
 		fprintf(table, " --- |");
 	fprintf(table, "\n");
+	return table;
+}
+
+#define TRY_ROWS(rows, table) do {						\
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*(rows)); i++)	\
+		try_row(&(rows)[i], table);				\
+} while (0)
+
+static void load_module(const char *path)
+{
+	struct bpf_object *obj = bpf_object__open(path);
+	struct bpf_program *prog;
+	struct bpf_map *map;
+	size_t size;
+
+	if (!obj || bpf_object__load(obj))
+		bail_out("no security module %s: %s", path, strerror(errno));
+	bpf_object__for_each_program(prog, obj)
+		if (!bpf_program__attach(prog))
+			bail_out("%s: %s", bpf_program__name(prog), strerror(errno));
+	map = bpf_object__find_map_by_name(obj, ".bss");
+	refused = bpf_map__initial_value(map, &size);
+}
+
+/* Both ends are ours, and nobody reads: what is sent here is little */
+static int connect_to_self(void)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET };
+	int server = socket(AF_INET, SOCK_STREAM, 0), sock = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t len = sizeof(addr);
+
+	addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (bind(server, (struct sockaddr *)&addr, len) || listen(server, 1) ||
+	    getsockname(server, (struct sockaddr *)&addr, &len) ||
+	    connect(sock, (struct sockaddr *)&addr, len) || accept(server, NULL, NULL) < 0)
+		bail_out("no connection to ourselves: %s", strerror(errno));
+	return sock;
+}
+
+static void table_end(FILE *table, const char *name)
+{
+	if (fclose(table))
+		bail_out("%s: %s", name, strerror(errno));
+}
+
+static void try_module(const char *path, const char *name)
+{
+	FILE *table = table_begin(name);
+
+	connection = connect_to_self();
+	load_module(path);
+	TRY_ROWS(module_rows, table);
+	put(LOCKDOWN, "confidentiality");
+	TRY_ROWS(lockdown_rows, table);
+	table_end(table, name);
 }
 
 int main(int argc, char **argv)
 {
 	FILE *table;
-	size_t i;
 
-	if (argc != 6) {
-		fprintf(stderr, "usage: privilege GENERIC_NODE STAGE.bpf.o NIC QUEUE TABLE\n");
+	if (argc != 6 && argc != 8) {
+		fprintf(stderr, "usage: privilege GENERIC_NODE STAGE.bpf.o NIC QUEUE TABLE [MODULE.bpf.o MODULE_TABLE]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -576,13 +699,12 @@ int main(int argc, char **argv)
 	stage = slurp(argv[2], &stage_size);
 	nic = if_nametoindex(argv[3]);
 	nic_queue = atoi(argv[4]);
-	table = fopen(argv[5], "w");
-	if (!table || !nic)
-		bail_out("%s or %s: %s", argv[5], argv[3], strerror(errno));
-	table_head(table);
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		try_row(&rows[i], table);
-	if (fclose(table))
-		bail_out("%s: %s", argv[5], strerror(errno));
+	if (!nic)
+		bail_out("%s: %s", argv[3], strerror(errno));
+	table = table_begin(argv[5]);
+	TRY_ROWS(rows, table);
+	table_end(table, argv[5]);
+	if (argc == 8)
+		try_module(argv[6], argv[7]);
 	return tap_end();
 }

@@ -9,5 +9,10 @@ ng=$(node sluice0 1)
 within=(nsenter --net=/run/netns/rx)
 
 tap leaks "$(block "$ng")" "$programs/op.bpf.o" "$RX" $queue $rx_ip $port /run/netns/tx
-tap privilege "$ng" "$programs/op.bpf.o" "$RX" $queue /out/table.md
+# where the kernel has security modules, what they are asked
+security=/sys/kernel/security modules=()
+if mount -t securityfs securityfs $security 2>/dev/null; then
+	modules=("$programs/module.bpf.o" /out/module-table.md)
+fi
+tap privilege "$ng" "$programs/op.bpf.o" "$RX" $queue /out/table.md "${modules[@]}"
 exit $failed
