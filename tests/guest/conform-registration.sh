@@ -20,9 +20,13 @@ echo 'start=2048' | sfdisk -q "$parted" && mkfs.ext4 -q "${parted}p1" &&
 nic 1500 on
 rx ip link add veth0 type veth peer name veth1
 echo 4 >/proc/sys/vm/nr_hugepages
-if [ -d /sys/kernel/debug/failslab ]; then
-	echo 0 >/sys/kernel/debug/failslab/verbose
-	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
-fi
+# all that the kernel can let fail, fails in turn
+for fault in failslab fail_page_alloc fail_usercopy; do
+	dir=/sys/kernel/debug/$fault
+	[ -d $dir ] || continue
+	echo 0 >$dir/verbose
+	[ ! -e $dir/ignore-gfp-wait ] || echo N >$dir/ignore-gfp-wait
+	[ ! -e $dir/min-order ] || echo 0 >$dir/min-order
+done
 rx /sluice/build/vm/tests/conformance/registration "$first" "${first/nvme/ng}" \
 	"$mounted" "${parted}p1" veth0 "$RX" $queue "${more[@]:2}"
