@@ -96,7 +96,10 @@ static void submit_accept(struct log *log)
 	if (log->accepting || log->nr_open == log->max_open)
 		return;
 	sqe = region_get_sqe(&log->rings[0].region);
-	io_uring_prep_accept(sqe, log->in.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	/* one that is reset before it is looked at has no name any more */
+	log->peer_len = sizeof(log->peer);
+	io_uring_prep_accept(sqe, log->in.listen_fd, (struct sockaddr *)&log->peer,
+			     &log->peer_len, SOCK_CLOEXEC);
 	io_uring_sqe_set_data64(sqe, REQ(REQ_ACCEPT));
 	log->accepting = true;
 }
@@ -105,7 +108,6 @@ static int new_stream(struct log *log, int fd)
 {
 	unsigned long long nr = log->nr_streams;
 	struct log_stream *s;
-	socklen_t len = sizeof(s->peer);
 
 	/* room for twice as many at each power of two */
 	if (!(nr & (nr - 1))) {
@@ -118,7 +120,7 @@ static int new_stream(struct log *log, int fd)
 	memset(s, 0, sizeof(*s));
 	s->fd = fd;
 	s->ring = log_find_ring(log, fd);
-	getpeername(fd, (struct sockaddr *)&s->peer, &len);
+	s->peer = log->peer;
 	if (!nr)
 		clock_gettime(CLOCK_MONOTONIC, &log->in.start);
 	log->nr_streams++;

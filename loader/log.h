@@ -80,6 +80,8 @@ struct log {
 	unsigned int		nr_open;
 	unsigned int		max_open;
 	bool			accepting;	/* the request is in flight */
+	struct sockaddr_storage	peer;		/* of whom is accepted */
+	socklen_t		peer_len;
 	bool			stopping;
 	bool			finishing;	/* no stream is left, none will come */
 	int			index_error;	/* -errno */

@@ -130,7 +130,7 @@ static int listen_on(const struct addrinfo *ai, unsigned int rcvbuf)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	/* before listen(): the window that connections offer depends on it */
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &rcvbuf, sizeof(rcvbuf));
-	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && !listen(fd, 8))
+	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && !listen(fd, SOMAXCONN))
 		return fd;
 	saved = errno;
 	close(fd);
