@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# soak.sh HOURS SEED INTERVAL: in the guest, all pipelines for so long, by soak.py.
+# soak.sh HOURS SEED INTERVAL: in the guest, all pipelines for so long, by soak/main.py.
 set -uo pipefail
 . /sluice/tests/guest/lib.sh
 
@@ -16,7 +16,7 @@ echo 10000 >/proc/sys/vm/percpu_pagelist_high_fraction
 # large buffers go back when they are free
 export MALLOC_MMAP_THRESHOLD_=131072 MALLOC_ARENA_MAX=2
 rc=0
-python3 /sluice/tests/guest/soak.py "$1" "$2" "$3" "$RX" "$TX" || rc=$?
+python3 /sluice/tests/guest/soak/main.py "$1" "$2" "$3" "$RX" "$TX" || rc=$?
 if dmesg | grep -e "stalled pool" -e "page_pool_release_retry"; then
 	die "not ok - a page pool is left with pages that somebody has"
 fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# All pipelines at once for hours, with faults: tests/guest/soak.py.  Each round is
+# All pipelines at once for hours, with faults: tests/guest/soak.  Each round is
 # compared, what is taken comes back, memory does not grow.  SIGINT ends it early, and in
 # order.
 #
