@@ -38,8 +38,10 @@ int io_unified_import_area(struct io_zcrx_ifq *ifq, struct io_zcrx_mem *mem)
 		get_page(pages[i]);
 	}
 
-	ret = sg_alloc_table_from_pages(&mem->page_sg_table, pages, nr_pages, 0,
-					r->user_off, GFP_KERNEL_ACCOUNT);
+	ret = sg_alloc_table_from_pages_segment(&mem->page_sg_table, pages,
+						nr_pages, 0, r->user_off,
+						dma_get_max_seg_size(ifq->dev),
+						GFP_KERNEL_ACCOUNT);
 	if (ret)
 		goto err_free;
 	ret = dma_map_sgtable(ifq->dev, &mem->page_sg_table, DMA_FROM_DEVICE,
