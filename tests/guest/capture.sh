@@ -38,9 +38,12 @@ for ((i = 1; i <= 3; i++)); do
 	udp /out/sent 1400
 	await_matched $((i * (($(stat -c %s /out/sent) + 1399) / 1400)))
 done
-head -c 100000 /out/sent >/tmp/part
-udp /tmp/part 200
-await_matched $((3 * (($(stat -c %s /out/sent) + 1399) / 1400) + 500))
+# not all at once: nothing holds a sender of datagrams back
+for ((part = 1; part <= 5; part++)); do
+	head -c $((part * 20000)) /out/sent | tail -c 20000 >/tmp/part
+	udp /tmp/part 200
+	await_matched $((3 * (($(stat -c %s /out/sent) + 1399) / 1400) + part * 100))
+done
 capture_end
 
 # a filter: what does not match goes on, datagrams and a connection
