@@ -13,7 +13,7 @@ import types
 SLUICE = "/sluice/build/vm/sluice"
 COUNT = "/sluice/build/vm/examples/stage-count.bpf.o"
 RX, TX = "/run/netns/rx", "/run/netns/tx"
-ADDRESS, PEER_ADDRESS = "192.0.2.1", "192.0.2.2"
+ADDRESS = "192.0.2.1"
 RECORD = 4096
 LIMIT = 300		# seconds for what takes a few; a busy host is slower
 USED_BOUND, SLAB_BOUND = 16384, 8192	# KiB that memory may grow by
@@ -100,6 +100,8 @@ def in_rx(what):
     thread = threading.Thread(target=there)
     thread.start()
     thread.join()
+    if not out:
+        raise Failed(f"{what.__name__} failed, as said above")
     return out[0]
 
 

@@ -10,7 +10,7 @@ from streams import Gate, Sender, compare, data
 
 
 class Recorder:
-    port, queue, name = 8000, 1, "record"
+    port, queue = 8000, 1
 
     def __init__(self):
         self.patient = False
