@@ -465,6 +465,15 @@ int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 			return ret;
 	}
 	if (ureq->stream)
-		return io_unified_stream_run(req, ureq->stream, issue_flags);
-	return io_unified_run_range(req, ureq->xfer, issue_flags);
+		ret = io_unified_stream_run(req, ureq->stream, issue_flags);
+	else
+		ret = io_unified_run_range(req, ureq->xfer, issue_flags);
+	/* not later than the CQE: a worker may keep the request longer */
+	if (ret == IOU_COMPLETE) {
+		io_unified_cleanup(req);
+		ureq->stream = NULL;
+		ureq->xfer = NULL;
+		req->flags &= ~REQ_F_NEED_CLEANUP;
+	}
+	return ret;
 }
