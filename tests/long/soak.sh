@@ -10,6 +10,8 @@
 #   INTERVAL=N  seconds between two samples (10)
 . "$(dirname "$0")/../lib.sh"
 hours=${HOURS:-0.05} seed=${SEED:-$RANDOM}
+awk -v h="$hours" 'BEGIN { exit h ~ /^[0-9]+([.][0-9]+)?$/ && h >= 0.01 ? 0 : 1 }' ||
+	fail "HOURS=$hours: how long, 0.01 at least"
 rmdir "$dir"
 dir=build/soak
 rm -rf "$dir"
