@@ -226,6 +226,15 @@ static struct io_unified_ops io_unified_ops_stubs = {
 	.complete	= io_unified_ops__complete,
 };
 
+/* A stage is found by its program: that must not run in another one's place */
+static const struct bpf_func_proto *
+io_unified_get_func_proto(enum bpf_func_id func_id, const struct bpf_prog *prog)
+{
+	if (func_id == BPF_FUNC_tail_call)
+		return NULL;
+	return bpf_base_func_proto(func_id, prog);
+}
+
 static bool io_unified_is_valid_access(int off, int size,
 				       enum bpf_access_type type,
 				       const struct bpf_prog *prog,
@@ -251,7 +260,7 @@ static int io_unified_btf_struct_access(struct bpf_verifier_log *log,
 }
 
 static const struct bpf_verifier_ops io_unified_verifier_ops = {
-	.get_func_proto		= bpf_base_func_proto,
+	.get_func_proto		= io_unified_get_func_proto,
 	.is_valid_access	= io_unified_is_valid_access,
 	.btf_struct_access	= io_unified_btf_struct_access,
 };
