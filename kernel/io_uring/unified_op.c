@@ -447,7 +447,7 @@ void io_unified_fail(struct io_kiocb *req)
 int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 {
 	struct io_unified_req *ureq = io_kiocb_to_cmd(req, struct io_unified_req);
-	int ret;
+	int ret = 0;
 
 	/*
 	 * A worker, for IOSQE_ASYNC or after a drain, has not got ->uring_lock,
@@ -459,17 +459,20 @@ int io_unified_op(struct io_kiocb *req, unsigned int issue_flags)
 		io_req_task_work_add(req);
 		return IOU_ISSUE_SKIP_COMPLETE;
 	}
-	if (!ureq->stream && !ureq->xfer) {
+	if (!ureq->stream && !ureq->xfer)
 		ret = io_unified_start(req, issue_flags);
-		if (ret)
-			return ret;
-	}
-	if (ureq->stream)
+	if (!ret && ureq->stream)
 		ret = io_unified_stream_run(req, ureq->stream, issue_flags);
-	else
+	else if (!ret)
 		ret = io_unified_run_range(req, ureq->xfer, issue_flags);
-	/* not later than the CQE: a worker may keep the request longer */
-	if (ret == IOU_COMPLETE) {
+
+	switch (ret) {
+	case IOU_ISSUE_SKIP_COMPLETE:
+	case IOU_REQUEUE:
+	case IOU_RETRY:
+		break;
+	default:
+		/* not later than the CQE: a worker may keep the request longer */
 		io_unified_cleanup(req);
 		ureq->stream = NULL;
 		ureq->xfer = NULL;
