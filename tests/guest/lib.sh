@@ -11,6 +11,10 @@ die() { echo "$*" >&2; exit 1; }
 rx() { nsenter --net=/run/netns/rx "$@"; }
 tx() { nsenter --net=/run/netns/tx "$@"; }
 
+# links: those of BPF, in JSON.  bpftool's exit code is whatever errno is when it has said
+# all of it
+links() { bpftool -j link show "$@" || :; }
+
 # until SECONDS COMMAND...: try again until it succeeds.  The seconds are those of an idle
 # host; one that emulates several machines at once may be many times slower.
 until_true() {

@@ -26,7 +26,7 @@ done
 check "struct_ops maps by name" 'map(.name) | contains(["filter", "record"])' \
 	bpftool -j struct_ops show
 check "links of struct_ops" 'map(select(.type == "struct_ops")) | length == 2' \
-	bpftool -j link show
+	links
 for pin in filter1-prog-filter_rx filter1-map-filter_verdicts filter1-link \
 	record-prog-record_complete record-link flow-map-flows pipeline; do
 	[ -e $folder/$pin ] || die "not pinned: $pin; there is $(ls $folder)"
@@ -52,7 +52,7 @@ for type in prog map; do
 	check "the ${type}s' names are bpftool's" "[.[0].objects[] | select(.type == \"$type\") |
 		{id, name}] | (length > 3) and (. - $(cat /tmp/bpftool.json) == [])" "$sluice" show inspect -j
 done
-bpftool -j link show | jq -c 'map(.id)' >/tmp/bpftool.json
+links | jq -c 'map(.id)' >/tmp/bpftool.json
 check "links, with the name of what they attach" "[.[0].objects[] | select(.type == \"link\")] |
 	(map(.name) | sort) == [\"filter\", \"record\"] and (map(.id) - $(cat /tmp/bpftool.json) == [])" \
 	"$sluice" show inspect -j

@@ -27,10 +27,7 @@ pins() { (cd /sys/fs/bpf/sluice/record && ls | grep -e 'sample.*-link' | paste -
 ! "$sluice" detach record sample1 2>/tmp/err || die "sample1 is gone"
 grep -q 'it has .*sample2' /tmp/err && ! grep -q ring1 /tmp/err || die "unclear: $(cat /tmp/err)"
 # in both rings, or in none
-# bpftool shows a link of struct_ops, and says then that it has failed
-attached() {
-	{ bpftool -j link show pinned /sys/fs/bpf/sluice/record/sample2-link || :; } | jq .map_id
-}
+attached() { links pinned /sys/fs/bpf/sluice/record/sample2-link | jq .map_id; }
 map=$(attached)
 # the second ring refuses this one, after the first has it
 ! "$sluice" attach record /sluice/build/vm/tests/conformance/only-once.bpf.o --replace sample2 \
