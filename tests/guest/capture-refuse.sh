@@ -7,7 +7,7 @@ set -euo pipefail
 refused() {
 	local pattern=$1 rc=0
 	shift
-	rx timeout 20 "$sluice" capture "$@" >/tmp/out 2>&1 || rc=$?
+	rx timeout 120 "$sluice" capture "$@" >/tmp/out 2>&1 || rc=$?
 	[ $rc = 1 ] || [ $rc = 2 ] || die "exit code $rc of: capture $* ($(cat /tmp/out))"
 	grep -q -e "$pattern" /tmp/out || die "'$pattern' is not what it says: $(cat /tmp/out)"
 	[ "$(grep -c '^sluice: ' /tmp/out)" = 1 ] || die "more than one line: $(cat /tmp/out)"

@@ -27,7 +27,7 @@ capture_start all --queue 0 --nvme "$dev" --lba 1000
 now from
 ping_all 0 1 17 18 19 200 255 256 257 500 1471 1472
 udp /out/sent 1472
-tx timeout 1 socat -u - TCP4:$rx_ip:7 </dev/null 2>/dev/null && die "a connection" || :
+tx timeout 3 socat -u - TCP4:$rx_ip:7 </dev/null 2>/dev/null && die "a connection" || :
 await_matched $((12 + $(stat -c %s /out/sent) / 1472 + 2))
 now to
 capture_end
@@ -92,7 +92,7 @@ capture_start queues --queue 0 --queue 1 --nvme "$(node sluice0 1)" --lba 50000 
 now from
 udp /tmp/part 1000
 udp /tmp/part 1000 9001
-tx timeout 1 socat -u - TCP4:$rx_ip:$port </dev/null 2>/dev/null && die "a connection" || :
+tx timeout 3 socat -u - TCP4:$rx_ip:$port </dev/null 2>/dev/null && die "a connection" || :
 await_matched 101
 now to
 capture_end

@@ -31,8 +31,8 @@ txns=--net=/run/netns/tx
 rx() { nsenter $rxns "$@"; }
 tx() { nsenter $txns "$@"; }
 refused() { ! "$@" 2>/dev/null; }
-within() { # SECONDS COMMAND...: try until it succeeds
-	n=$(($1 * 20)); shift
+within() { # SECONDS COMMAND...: try until it succeeds, on a busy host longer
+	n=$(($1 * 120)); shift
 	while ! "$@" >/dev/null 2>&1; do
 		n=$((n - 1)); [ $n -gt 0 ] || return 1
 		usleep 50000
@@ -93,7 +93,7 @@ listening() { rx grep -q ':1F40 .* 0A ' /proc/net/tcp6; }
 # The receiver ends at its first event later than 5 seconds after its start: a
 # transfer must begin at once.
 start_server() { # [OPTION...]
-	nsenter $rxns timeout 60 "$dir/iou-zcrx" -s -p 8000 -i "$R" -q 1 "$@" \
+	nsenter $rxns timeout 300 "$dir/iou-zcrx" -s -p 8000 -i "$R" -q 1 "$@" \
 		>"$tmp/server" 2>&1 &
 	server=$!
 	within 5 listening || { cat "$tmp/server"; return 1; }
@@ -106,7 +106,7 @@ finish_server() {
 	wait $server || { echo "# receiver: $? $(cat "$tmp/server")"; return 1; }
 }
 send() { # ADDRESS
-	tx timeout 60 "$dir/iou-zcrx" -c -h "$1" -p 8000
+	tx timeout 300 "$dir/iou-zcrx" -c -h "$1" -p 8000
 }
 
 # transfer NAME ADDRESS none|all [OPTION...]: one connection, how much is copied
@@ -192,7 +192,7 @@ check "rule for a queue that isn't there is refused" \
 
 udp() { # all datagrams to queue 1, too: the sender has one Tx queue
 	rm -f "$tmp/udp"
-	nsenter $rxns timeout 20 socat -u UDP-RECVFROM:9,fork,reuseaddr \
+	nsenter $rxns timeout 120 socat -u UDP-RECVFROM:9,fork,reuseaddr \
 		OPEN:"$tmp/udp",creat,append &
 	u=$!
 	within 5 rx grep -q ':0009 ' /proc/net/udp
@@ -243,7 +243,7 @@ done
 # GRO has merged what the sender still owns, the kernel stops in skb_shift().
 
 plain_server() { # COMMAND: what to do with a connection's bytes
-	nsenter $rxns timeout 120 socat -u TCP-LISTEN:8000,fork,reuseaddr \
+	nsenter $rxns timeout 600 socat -u TCP-LISTEN:8000,fork,reuseaddr \
 		SYSTEM:"$1" 2>/dev/null &
 	l=$!
 	within 5 rx grep -q ':1F40 .* 0A ' /proc/net/tcp
@@ -253,7 +253,7 @@ dd if=/dev/urandom of="$tmp/data" bs=1M count=16 2>/dev/null
 : >"$tmp/got"
 plain_server "cat >>$tmp/got"
 tx tc qdisc add dev "$S" root netem loss 12% limit 1000 || bad "no netem"
-tx timeout 60 socat -u OPEN:"$tmp/data" TCP:$rxip:8000 || bad "lossy sender"
+tx timeout 300 socat -u OPEN:"$tmp/data" TCP:$rxip:8000 || bad "lossy sender"
 tx tc qdisc del dev "$S" root
 check "plain sockets, lossy wire" within 10 cmp -s "$tmp/data" "$tmp/got"
 kill $l; wait $l 2>/dev/null
@@ -266,7 +266,7 @@ kill $l; wait $l 2>/dev/null
 plain_server "wc -c >>$tmp/count"
 streams=
 for i in 1 2 3 4; do
-	head -c 8388608 /dev/zero | tx timeout 60 socat -u - TCP:$rxip:8000 &
+	head -c 8388608 /dev/zero | tx timeout 300 socat -u - TCP:$rxip:8000 &
 	streams="$streams $!"
 done
 q=/sys/kernel/debug/netdevsim/netdevsim10/ports/0/queue_reset

@@ -8,7 +8,7 @@ dev=/dev/nvme0n1
 refused() {
 	local pattern=$1 rc=0
 	shift
-	rx timeout 20 "$sluice" record "$@" >/tmp/out 2>&1 || rc=$?
+	rx timeout 120 "$sluice" record "$@" >/tmp/out 2>&1 || rc=$?
 	[ $rc = 1 ] || [ $rc = 2 ] || die "exit code $rc of: record $* ($(cat /tmp/out))"
 	grep -q -e "$pattern" /tmp/out || die "'$pattern' is not what it says: $(cat /tmp/out)"
 	[ ! -e /sys/fs/bpf/sluice ] || die "left behind: $(find /sys/fs/bpf/sluice)"

@@ -13,7 +13,7 @@ dev=$(block "$(node sluice0 1)") bad=$(block "$(node sluice1 1)")
 refused() {
 	local pattern=$1 rc=0
 	shift
-	timeout 20 "$sluice" serve "$@" >/tmp/out 2>&1 || rc=$?
+	timeout 120 "$sluice" serve "$@" >/tmp/out 2>&1 || rc=$?
 	[ $rc = 1 ] || [ $rc = 2 ] || die "exit code $rc of: serve $* ($(cat /tmp/out))"
 	grep -q -e "$pattern" /tmp/out || die "'$pattern' is not what it says: $(cat /tmp/out)"
 	[ ! -e /sys/fs/bpf/sluice ] || die "left behind: $(find /sys/fs/bpf/sluice)"

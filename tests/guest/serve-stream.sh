@@ -40,7 +40,7 @@ serve_all() { # LAYOUT NODES
 refused() { # PATTERN OPTION...
 	local pattern=$1 rc=0
 	shift
-	timeout 20 "$sluice" serve --listen :8000 "$@" >/tmp/out 2>&1 || rc=$?
+	timeout 120 "$sluice" serve --listen :8000 "$@" >/tmp/out 2>&1 || rc=$?
 	[ $rc = 1 ] || [ $rc = 2 ] || die "exit code $rc of: serve $* ($(cat /tmp/out))"
 	grep -q -e "$pattern" /tmp/out || die "'$pattern' is not what it says: $(cat /tmp/out)"
 	echo "ok - $(head -n 1 /tmp/out)"

@@ -27,7 +27,7 @@ def read_until(what, times):
     global out
     start = len(out)
     while out.count(what, start) < times:
-        if not select.select([fd], [], [], 20)[0]:
+        if not select.select([fd], [], [], 120)[0]:
             sys.exit(f"{times} of {what} did not come: {out[start:]!r}")
         out += os.read(fd, 65536)
 
