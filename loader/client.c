@@ -461,7 +461,6 @@ struct client *client_open(const struct client_params *params, unsigned int inde
 			   int fd)
 {
 	struct client *c = calloc(1, sizeof(*c) + params->depth * sizeof(struct slot));
-	int on = 1;
 
 	if (!c) {
 		close(fd);
@@ -474,8 +473,6 @@ struct client *client_open(const struct client_params *params, unsigned int inde
 	c->room_fd = -1;
 	clock_gettime(CLOCK_MONOTONIC, &c->start);
 	name_peer(c);
-	/* who vanishes without a word is noticed, after some hours */
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	c->base = acked_bytes(c);
 	extent_cursor_init(&c->cursor, params->src);
 	submit_recv(c);

@@ -11,6 +11,10 @@ for rule in "8000 action 1" "8001 action 2" "8002 action 0"; do
 	# shellcheck disable=SC2086 # words
 	rx ethtool -N "$RX" flow-type tcp4 dst-port $rule >/dev/null || die "no steering"
 done
+# a peer's reset that the network has lost
+for netns in rx tx; do
+	$netns sysctl -q -w net.ipv4.tcp_keepalive_time=10 net.ipv4.tcp_keepalive_intvl=5
+done
 # few free pages of each CPU's own, which are not counted as free
 echo 10000 >/proc/sys/vm/percpu_pagelist_high_fraction
 # large buffers go back when they are free

@@ -153,6 +153,27 @@ wait $sender || :
 echo >/tmp/go
 wait $reader
 
+# a peer that resets, and nobody hears of it: keepalive asks, in the time that is set
+rx sysctl -q -w net.ipv4.tcp_keepalive_time=1 net.ipv4.tcp_keepalive_intvl=1
+tap_start >/tmp/tap.out
+tx python3 - "$rx_ip" "$port" "$TX" <<'PY'
+import fcntl, socket, struct, subprocess, sys, termios
+def tc(*what):
+    subprocess.check_call(["tc", "qdisc", what[0], "dev", sys.argv[3], "root", *what[1:]])
+with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as s:
+    s.sendall(bytes(100000))
+    # all of it has arrived, so there is nothing that a lost packet would be sent again for
+    while struct.unpack("i", fcntl.ioctl(s, termios.TIOCOUTQ, bytes(4)))[0]:
+        pass
+    tc("add", "netem", "loss", "100%")
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+tc("del")
+PY
+! tap_end || die "a stream that was cut off is no success"
+grep -q 'ended early: Connection reset' /tmp/tap.err || die "$(cat /tmp/tap.err)"
+[ "$(stat -c %s /tmp/tap.out)" = 100000 ] || die "of 100000 bytes came $(stat -c %s /tmp/tap.out)"
+echo "ok - a reset that was lost is noticed"
+
 # refused before anything is touched
 refused() { # PATTERN OPTION...
 	local pattern=$1 rc=0
