@@ -23,6 +23,8 @@ for run; do
 	case $peer in
 	zcrx-*) node=/dev/ng${node#/dev/nvme} ;;
 	esac
+	# not what the one before has said
+	: >/tmp/peer.err
 	# a peer ignores what it has no use for, as splice does --dev
 	# shellcheck disable=SC2086 # options are words
 	nsenter --net=/run/netns/rx "$peers/$peer" --dev "$RX" --queue $queue --nvme "$node" \

@@ -193,6 +193,7 @@ refused 'a region of' "${all[@]}" --region-size 64K
 
 # words in records, in pieces of 1448 bytes, across both; it waits without time-out
 for record in 0 4096; do
+	: >/tmp/words.err
 	nsenter --net=/run/netns/rx /sluice/build/vm/examples/wordcount "$RX" $queue \
 		$port $record >/tmp/words 2>/tmp/words.err &
 	words=$!
