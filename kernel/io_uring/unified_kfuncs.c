@@ -173,8 +173,12 @@ __bpf_kfunc int bpf_io_unified_buf_load(struct io_unified_buf *buf, __u32 off,
 {
 	struct iov_iter iter;
 
+	/*
+	 * The verifier has checked @dst. Usercopy hardening would do so again,
+	 * under a lock that is not for interrupts, in which commands end.
+	 */
 	if (io_unified_buf_iter(buf, ITER_SOURCE, off, dst__sz, &iter) ||
-	    copy_from_iter(dst, dst__sz, &iter) != dst__sz)
+	    _copy_from_iter(dst, dst__sz, &iter) != dst__sz)
 		return -EINVAL;
 	return 0;
 }
@@ -193,8 +197,9 @@ __bpf_kfunc int bpf_io_unified_buf_store(struct io_unified_buf *buf, __u32 off,
 {
 	struct iov_iter iter;
 
+	/* as in bpf_io_unified_buf_load() */
 	if (io_unified_buf_iter(buf, ITER_DEST, off, src__sz, &iter) ||
-	    copy_to_iter(src, src__sz, &iter) != src__sz)
+	    _copy_to_iter(src, src__sz, &iter) != src__sz)
 		return -EINVAL;
 	return 0;
 }
