@@ -27,7 +27,8 @@ from common import (SLAB_BOUND, USED_BOUND, Failed, accounted, current, deadline
                     faults, hours, in_rx, interval, lock, over, rng_for, rounds, seed,
                     sluice_json, started, stop, totals, until)
 from faults import network
-from held import held, kick, libc, meminfo, page_pools, slabinfo, slabs, used_by_kernel
+from held import (held, kick, libc, meminfo, page_pools, release_freed, slabinfo, slabs,
+                  used_by_kernel)
 from process import COUNTS
 from record import Recorder
 from serve import Server
@@ -131,6 +132,7 @@ def rest(before, quiet):
         raise Failed(f"left in bpffs: {os.listdir('/sys/fs/bpf/sluice')}")
     os.sync()
     libc.malloc_trim(0)
+    release_freed()
 
     def settled():
         with open("/proc/sys/vm/drop_caches", "w") as f:

@@ -55,7 +55,7 @@ class Tapper:
         else:
             gate.wait()
         if what == "kill":
-            killed(p, sluice_json("show", "tap")[0] if p.popen.poll() is None else {})
+            killed(p, self.counters(p))
             self.patient = True
         elif what == "interrupt":
             p.interrupt()
@@ -88,6 +88,16 @@ class Tapper:
         if wrong:
             raise Failed(f"tap after {what}, drop {drop}: {wrong}; {p.says()}")
         round_done("tap", not whole, len(p.got))
+
+    @staticmethod
+    def counters(p):
+        try:
+            return sluice_json("show", "tap")[0]
+        except Failed:
+            # it has ended, or is about to, with its only stream
+            if not until(lambda: p.popen.poll() is not None, 60):
+                raise
+            return {}
 
     @staticmethod
     def churn(stages, p, drop):
