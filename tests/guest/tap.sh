@@ -51,6 +51,8 @@ stop_reading() {
 	} </tmp/data >"$1"
 }
 
+# the host's file system takes pieces of a segment slowly
+mkdir /tmp/outputs
 bytes=$(stat -c %s /out/sent)
 conserved=".conserved and .in_flight_bytes == 0 and .failed_bytes == 0 and .lost_bytes == 0"
 conserved+=" and .output_bytes == .passed_bytes"
@@ -59,7 +61,7 @@ mkfifo /tmp/data /tmp/go
 nic 1500 off
 
 # through a pipe, with a stage
-cat /tmp/data >/out/filtered &
+cat /tmp/data >/tmp/outputs/filtered &
 reader=$!
 tap_start --stage filter:drop-prefix=DROP >/tmp/data
 send /out/sent
@@ -69,7 +71,7 @@ summary "$conserved and .received_bytes == $bytes and .dropped_bytes > 0"
 summary '.dropped_records == .stages[0].counters.drop.records and .copied_bytes == 0'
 
 # to a file, as the NIC delivers; the summary is on standard output then
-tap_start --output /out/file --record-size 0 >/tmp/tap.out
+tap_start --output /tmp/outputs/file --record-size 0 >/tmp/tap.out
 send /out/sent
 tap_end || die "tap failed"
 cp /tmp/tap.out /tmp/tap.json
@@ -98,10 +100,10 @@ slowly() { # FILE
 	dropped=$(rx ip -s -j link show "$RX" | jq '.[0].stats64.rx.dropped')
 	[ "$dropped" = 0 ] || die "the NIC dropped $dropped packets: it ran out of buffers"
 }
-slowly /out/slow
+slowly /tmp/outputs/slow
 # the same where writing to a full pipe is EAGAIN
 wrap=(python3 -c 'import os, sys; os.set_blocking(1, False); os.execv(sys.argv[1], sys.argv[1:])')
-slowly /out/nonblock
+slowly /tmp/outputs/nonblock
 wrap=()
 
 # standard output may be a file, too, and others write there before and behind
@@ -115,15 +117,15 @@ wrap=()
 { echo before; cat /out/sent; echo behind; } | cmp - /tmp/stdout || die "standard output"
 
 # SIGINT: what has been received is written
-tap_start --output /out/stopped >/tmp/tap.out
+tap_start --output /tmp/outputs/stopped >/tmp/tap.out
 send_endless &
 sender=$!
-enough() { [ "$(stat -c %s /out/stopped)" -gt 1000000 ]; }
+enough() { [ "$(stat -c %s /tmp/outputs/stopped)" -gt 1000000 ]; }
 until_true 30 enough || die "nothing comes out"
 kill -INT $tap
 tap_end || die "SIGINT is no error"
 cp /tmp/tap.out /tmp/tap.json
-summary "$conserved and .output_bytes == $(stat -c %s /out/stopped)"
+summary "$conserved and .output_bytes == $(stat -c %s /tmp/outputs/stopped)"
 wait $sender || :
 
 # nobody reads any more: an error that says so, and an end
@@ -173,6 +175,8 @@ PY
 grep -q 'ended early: Connection reset' /tmp/tap.err || die "$(cat /tmp/tap.err)"
 [ "$(stat -c %s /tmp/tap.out)" = 100000 ] || die "of 100000 bytes came $(stat -c %s /tmp/tap.out)"
 echo "ok - a reset that was lost is noticed"
+
+cp /tmp/outputs/* /out/
 
 # refused before anything is touched
 refused() { # PATTERN OPTION...
