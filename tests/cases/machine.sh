@@ -18,6 +18,13 @@ rc=0; out=$(vm "${mark[@]}" -- bash -c 'echo "said \"this\""; exit 7') || rc=$?
 [ $rc = 7 ] || fail "exit code $rc, not 7"
 [ "${out%$'\r'}" = 'said "this"' ] || fail "it said: $out"
 
+# it knows how fast time goes; on others than x86-64 it has to find out
+khz=$(tests/vm/enter python3 tests/vm/tsc.py)
+mhz=$(vm "${mark[@]}" -- sh -c 'dmesg | sed -n "s/.*tsc: Detected \([0-9]*\).*/\1/p" | head -n 1')
+mhz=${mhz%$'\r'}
+[ -z "$khz" ] || [ $((mhz - khz / 1000)) = 0 ] || [ $((mhz - khz / 1000)) = -1 ] ||
+	fail "$mhz MHz, which are $khz kHz"
+
 rc=0; vm "${mark[@]}" -- sh -c 'echo "<4>WARNING: a test" >/dev/kmsg' || rc=$?
 [ $rc = 3 ] || fail "exit code $rc, not 3, after a warning"
 vm "${mark[@]}" --allow-warnings -- sh -c 'echo "<4>WARNING: a test" >/dev/kmsg' ||
